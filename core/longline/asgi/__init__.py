@@ -1,0 +1,1 @@
+"""The HTTP parts of core, written against the bare ASGI call."""

@@ -1,0 +1,36 @@
+"""Small whole responses, for what the server says before a protocol has a say."""
+
+from collections.abc import Iterable
+
+import orjson
+
+from longline.asgi.types import ASGIApp, Receive, Scope, Send
+from longline.errors import BodyTooLargeError, LonglineError, NotFoundError, UnauthenticatedError
+
+_STATUSES: tuple[tuple[type[LonglineError], int], ...] = (
+    (UnauthenticatedError, 401),
+    (BodyTooLargeError, 413),
+    (NotFoundError, 404),
+)
+
+
+def json_response(status: int, body: object, headers: Iterable[tuple[bytes, bytes]] = ()) -> ASGIApp:
+    """An ASGI app that answers everything with this body."""
+    data = orjson.dumps(body)
+    lines = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode()), *headers]
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  # the ASGI call
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4000 + status})
+            return
+        await send({"type": "http.response.start", "status": status, "headers": lines})
+        await send({"type": "http.response.body", "body": data})
+
+    return respond
+
+
+def refuse_plainly(error: LonglineError) -> ASGIApp:
+    """`{"error": {"code", "message"}}` with a fitting status: the form of a protocol that has none of its own."""
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    headers = [(b"www-authenticate", b"Bearer")] if isinstance(error, UnauthenticatedError) else []
+    return json_response(status, {"error": {"code": error.code, "message": str(error)}}, headers)

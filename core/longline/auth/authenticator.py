@@ -1,0 +1,49 @@
+"""Credentials → Principal. Authenticators are tried in the configured order until one knows the caller."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from longline.auth.principal import LOCAL, Principal
+from longline.errors import UnauthenticatedError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a request shows. Header names are lower case; `query` is raw, without the question mark."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: str = ""
+
+    @property
+    def bearer(self) -> str | None:
+        """The token of an `Authorization: Bearer` header, if there is one (RFC 6750 §2.1, the scheme in any case)."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+class Authenticator(Protocol):
+    """Recognises one kind of credentials."""
+
+    @property
+    def name(self) -> str:
+        """Its name in `[auth] order`."""
+        ...
+
+    async def authenticate(self, credentials: Credentials) -> Principal | None:
+        """The caller, or None if these credentials are not of this kind. Raises UnauthenticatedError if they are, and
+        are bad: then no other authenticator is tried."""
+        ...
+
+
+async def authenticate(authenticators: Sequence[Authenticator], credentials: Credentials) -> Principal:
+    """The first principal that an authenticator finds; LOCAL where there are none. Raises UnauthenticatedError."""
+    if not authenticators:
+        return LOCAL
+    for authenticator in authenticators:
+        principal = await authenticator.authenticate(credentials)
+        if principal is not None:
+            return principal
+    raise UnauthenticatedError

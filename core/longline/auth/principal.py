@@ -1,0 +1,26 @@
+"""The caller, as everything behind the protocol edge sees it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from longline.models.json import JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """An authenticated caller. `claims` reach graphs as part of the user; `token` never leaves the process in clear."""
+
+    identity: str
+    display_name: str = ""
+    permissions: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()
+    claims: Mapping[str, JsonValue] = field(default_factory=dict)
+    token: str | None = field(default=None, repr=False)
+    is_authenticated: bool = True
+
+
+LOCAL = Principal(identity="", is_authenticated=False)
+"""Everyone, where authentication is off: one local user who owns everything."""
+
+SYSTEM = Principal(identity="system", display_name="Longline")
+"""The server itself, for its own housekeeping. Access rules are never asked about it."""

@@ -1,0 +1,27 @@
+"""The default access rule: you see what you own, and the server's own assistants."""
+
+from longline.auth.access import Action
+from longline.auth.principal import Principal
+from longline.models.filters import EVERYTHING, AnyOf, Equals, Filter
+from longline.models.json import JsonObject
+
+_WRITES = frozenset({"create", "update", "create_run"})
+_READS = frozenset({"read", "search"})
+
+
+class OwnerRule:
+    """Stamps `metadata.owner` on what a caller makes and filters by it. Where authentication is off it does nothing."""
+
+    name = "owner"
+
+    async def decide(self, principal: Principal, action: Action, value: JsonObject) -> Filter:
+        """See AccessRule."""
+        if not principal.is_authenticated:
+            return EVERYTHING
+        if action.verb in _WRITES and "metadata" in value:
+            metadata = value["metadata"] if isinstance(value["metadata"], dict) else {}
+            value["metadata"] = {**metadata, "owner": principal.identity}
+        mine = Equals("owner", principal.identity)
+        if action.resource == "assistants" and action.verb in _READS:
+            return AnyOf((mine, Equals("created_by", "system")))
+        return mine

@@ -1,0 +1,312 @@
+"""Every error Longline raises on purpose: one tree, each class with a stable `code` that protocols map to theirs."""
+
+from collections.abc import Iterable, Sequence
+
+
+class LonglineError(Exception):
+    """Root of all errors of this house. `code` is stable across releases; the message is for people."""
+
+    code = "internal"
+
+
+class NotFoundError(LonglineError):
+    """The id names nothing, or nothing this caller may see. The two look alike on purpose."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"no {kind} with id {key!r}")
+        self.kind = kind
+        self.key = key
+
+
+class AlreadyExistsError(LonglineError):
+    """A caller-given id is taken, by this caller or by another."""
+
+    code = "already_exists"
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"a {kind} with id {key!r} already exists")
+        self.kind = kind
+        self.key = key
+
+
+class VersionNotFoundError(LonglineError):
+    """The assistant exists, this version of it does not."""
+
+    code = "version_not_found"
+
+    def __init__(self, assistant_id: str, version: int) -> None:
+        super().__init__(f"assistant {assistant_id!r} has no version {version}")
+        self.assistant_id = assistant_id
+        self.version = version
+
+
+class UnauthenticatedError(LonglineError):
+    """No authenticator accepted the credentials."""
+
+    code = "unauthenticated"
+
+    def __init__(self, reason: str = "no valid credentials") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ForbiddenError(LonglineError):
+    """An access rule refuses the action for this principal."""
+
+    code = "forbidden"
+
+    def __init__(self, reason: str = "forbidden") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ProtectedError(LonglineError):
+    """The thing belongs to the server itself (a graph's own assistant) and cannot be removed."""
+
+    code = "protected"
+
+    def __init__(self, kind: str, key: object) -> None:
+        super().__init__(f"{kind} {key!r} belongs to the server and cannot be deleted")
+        self.kind = kind
+        self.key = key
+
+
+class ThreadBusyError(LonglineError):
+    """The thread has an unfinished run and the caller asked not to wait for it."""
+
+    code = "thread_busy"
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"thread {thread_id!r} is already running a task")
+        self.thread_id = thread_id
+
+
+class ThreadWithoutGraphError(LonglineError):
+    """The thread has no run yet, so nobody knows which graph its state belongs to."""
+
+    code = "thread_without_graph"
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(
+            f"thread {thread_id!r} has no graph yet: run an assistant on it, or create it with metadata.graph_id"
+        )
+        self.thread_id = thread_id
+
+
+class NotCancellableError(LonglineError):
+    """The runs exist and have ended, so there is nothing to cancel."""
+
+    code = "not_cancellable"
+
+    def __init__(self) -> None:
+        super().__init__("no matching runs to cancel: they have already ended")
+
+
+class InvalidInputError(LonglineError):
+    """A value from outside does not fit; the message names it and what would fit."""
+
+    code = "invalid_input"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class BodyTooLargeError(LonglineError):
+    """The request body is larger than this server takes."""
+
+    code = "body_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the request body is larger than {limit} bytes")
+        self.limit = limit
+
+
+class ContextAndConfigurableError(LonglineError):
+    """Configurable values and context are two names for one thing; a caller gave both, and not alike."""
+
+    code = "context_and_configurable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Cannot specify both configurable and context. Prefer setting context alone: it replaces configurable."
+        )
+
+
+class UnknownGraphError(LonglineError):
+    """No plugin offers a graph of this id."""
+
+    code = "unknown_graph"
+
+    def __init__(self, graph_id: str, known: Iterable[str]) -> None:
+        self.known = tuple(sorted(known))
+        super().__init__(f"no graph {graph_id!r}; this server has: {', '.join(self.known) or 'none'}")
+        self.graph_id = graph_id
+
+
+class UnknownAssistantNameError(LonglineError):
+    """The assistant was named neither by a UUID nor by the id of a registered graph."""
+
+    code = "unknown_assistant_name"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.known = tuple(sorted(known))
+        super().__init__(
+            f"invalid assistant {name!r}: must be the UUID of an assistant or one of the graphs {', '.join(self.known)}"
+        )
+        self.name = name
+
+
+class GraphLoadError(LonglineError):
+    """A graph could not be imported or built. `place` is file and line of the cause where one is known."""
+
+    code = "graph_unavailable"
+
+    def __init__(self, graph_id: str, place: str, cause: str) -> None:
+        super().__init__(f"graph {graph_id!r} cannot be loaded: {cause} ({place})")
+        self.graph_id = graph_id
+        self.place = place
+        self.cause = cause
+
+
+class LeaseLostError(LonglineError):
+    """Another worker holds the run now; whatever this one still wanted to write is refused."""
+
+    code = "lease_lost"
+
+    def __init__(self, run_id: str, attempt: int) -> None:
+        super().__init__(f"attempt {attempt} of run {run_id!r} no longer holds its lease")
+        self.run_id = run_id
+        self.attempt = attempt
+
+
+class TooManyAttemptsError(LonglineError):
+    """Every attempt of the run ended without a word: it probably kills its worker."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, run_id: str, attempts: int) -> None:
+        super().__init__(f"{attempts} attempts of run {run_id!r} ended without a result: the worker stopped each time")
+        self.run_id = run_id
+        self.attempts = attempts
+
+
+class SlowSubscriberError(LonglineError):
+    """A reader fell so far behind a stream that is not kept that its backlog was dropped."""
+
+    code = "slow_subscriber"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"the reader of run {run_id!r} fell too far behind; make the run resumable to read it later")
+        self.run_id = run_id
+
+
+class StorageError(LonglineError):
+    """The storage failed for a reason of its own: disk full, file locked, connection lost."""
+
+    code = "storage_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"storage unavailable: {reason}")
+        self.reason = reason
+
+
+class StorageInUseError(LonglineError):
+    """Another server owns this database, and this kind can have one owner only."""
+
+    code = "storage_in_use"
+
+    def __init__(self, place: str, owner: str) -> None:
+        super().__init__(
+            f"{place} is in use by another Longline server ({owner}); stop it, or give this server its own --database"
+        )
+        self.place = place
+        self.owner = owner
+
+
+class SchemaTooNewError(LonglineError):
+    """The database was written by a newer Longline."""
+
+    code = "schema_too_new"
+
+    def __init__(self, place: str, found: int, known: int) -> None:
+        super().__init__(f"{place} has schema version {found}, this Longline knows up to {known}; upgrade Longline")
+        self.place = place
+        self.found = found
+        self.known = known
+
+
+class SettingsError(LonglineError):
+    """The configuration cannot be used as it is; one message names every fault."""
+
+    code = "bad_settings"
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+class PluginError(LonglineError):
+    """A plugin cannot be used; the message says which and what mends it."""
+
+    code = "bad_plugin"
+
+
+class UnknownPluginError(PluginError):
+    """The configuration names a plugin that is not installed."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no plugin {name!r} is installed; installed: {', '.join(sorted(known)) or 'none'}")
+        self.name = name
+
+
+class PluginMissingExtraError(PluginError):
+    """A chosen plugin needs a package that is not installed."""
+
+    def __init__(self, plugin: str, module: str) -> None:
+        super().__init__(
+            f"plugin {plugin!r} needs the module {module!r}, which is missing; run: pip install 'longline[{plugin}]'"
+        )
+        self.plugin = plugin
+        self.module = module
+
+
+class PluginBrokenError(PluginError):
+    """Importing a chosen plugin failed."""
+
+    def __init__(self, plugin: str, place: str, cause: str) -> None:
+        super().__init__(f"plugin {plugin!r} cannot be imported: {cause} ({place})")
+        self.plugin = plugin
+        self.place = place
+
+
+class PluginHookError(PluginError):
+    """A plugin implements a hook that does not exist, or asks a hook for an argument it does not have."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+class DuplicateNameError(PluginError):
+    """Two plugins offer one name. Neither wins: the operator chooses."""
+
+    def __init__(self, kind: str, name: str, plugins: Sequence[str]) -> None:
+        super().__init__(
+            f"plugins {' and '.join(repr(p) for p in plugins)} both offer the {kind} {name!r}; "
+            f"disable one of them under [plugins] disable in longline.toml"
+        )
+        self.kind = kind
+        self.name = name
+        self.plugins = tuple(plugins)
+
+
+class NoBackendError(PluginError):
+    """No chosen plugin serves the URL scheme of a database or broker."""
+
+    def __init__(self, kind: str, scheme: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"no plugin offers a {kind} for {scheme}://; known schemes: {', '.join(sorted(known)) or 'none'}"
+        )
+        self.kind = kind
+        self.scheme = scheme

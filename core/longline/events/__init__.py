@@ -1,0 +1,1 @@
+"""How run events travel: written once, fanned out here, announced elsewhere."""

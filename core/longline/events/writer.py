@@ -1,0 +1,98 @@
+"""One writer per process: what all runs of this process say is stored in batches, and goes live once it is stored."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from longline.errors import LeaseLostError, StorageError
+from longline.events.hub import EventHub
+from longline.models.events import EventBatch, RunEvent
+from longline.models.runs import Lease
+from longline.storage.protocols import EventLog
+
+logger = logging.getLogger(__name__)
+
+_MAX_WAITING_EVENTS = 10_000
+_RETRY_SECONDS = 0.2
+
+
+class EventWriter:
+    """Collects events while one batch is being stored; the next batch holds all of them, whichever run they are of.
+
+    Without load an event is stored at once; under load batches grow by themselves, so there is no timer. While the
+    storage is away the events wait here, and so do the runs once `_MAX_WAITING_EVENTS` have gathered.
+    """
+
+    def __init__(self, log: EventLog, hub: EventHub) -> None:
+        self._log = log
+        self._hub = hub
+        self._waiting: dict[tuple[str, int], tuple[Lease, list[RunEvent]]] = {}
+        self._count = 0
+        self._lost: set[tuple[str, int]] = set()
+        self._stored = asyncio.Condition()
+        self._work = asyncio.Event()
+        self._in_flight: set[tuple[str, int]] = set()
+
+    async def put(self, lease: Lease, events: Sequence[RunEvent]) -> None:
+        """Hand over events of one attempt, in order. Waits while too many are unstored. Raises LeaseLostError."""
+        key = (lease.run_id, lease.attempt)
+        if key in self._lost:
+            raise LeaseLostError(*key)
+        self._waiting.setdefault(key, (lease, []))[1].extend(events)
+        self._count += len(events)
+        self._work.set()
+        if self._count > _MAX_WAITING_EVENTS:
+            async with self._stored:
+                await self._stored.wait_for(lambda: self._count <= _MAX_WAITING_EVENTS)
+
+    async def flush(self, lease: Lease) -> None:
+        """Wait until all events of this attempt are stored. Raises LeaseLostError."""
+        key = (lease.run_id, lease.attempt)
+        async with self._stored:
+            await self._stored.wait_for(lambda: key not in self._waiting and key not in self._in_flight)
+        if key in self._lost:
+            raise LeaseLostError(*key)
+
+    def forget(self, lease: Lease) -> None:
+        """The attempt is over."""
+        self._lost.discard((lease.run_id, lease.attempt))
+
+    async def run(self) -> None:
+        """Store batches until cancelled. What waits at that moment is stored first by `drain`."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Store all that waits."""
+        while self._waiting:
+            taken, self._waiting = self._waiting, {}
+            self._in_flight = set(taken)
+            try:
+                await self._store(taken)
+            finally:
+                self._in_flight = set()
+                self._count -= sum(len(events) for _, events in taken.values())
+                async with self._stored:
+                    self._stored.notify_all()
+
+    async def _store(self, taken: dict[tuple[str, int], tuple[Lease, list[RunEvent]]]) -> None:
+        batches = [EventBatch(lease=lease, events=tuple(events)) for lease, events in taken.values()]
+        lost = await self._append(batches)
+        for batch in batches:
+            if batch.lease.run_id in lost:
+                self._lost.add((batch.lease.run_id, batch.lease.attempt))
+            else:
+                self._hub.publish(batch.lease.run_id, batch.events)
+
+    async def _append(self, batches: Sequence[EventBatch]) -> frozenset[str]:
+        is_logged = False
+        while True:
+            try:
+                return await self._log.append(batches)
+            except StorageError as error:
+                if not is_logged:
+                    logger.error("events not stored", extra={"reason": error.reason, "retry_seconds": _RETRY_SECONDS})  # noqa: TRY400  # the storage's fault, once
+                    is_logged = True
+                await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,156 @@
+"""The configuration of a run: defaults, assistant, caller, server. One pure function, and its reverse at the start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from longline.auth.principal import LOCAL, Principal
+from longline.models.assistants import Assistant
+from longline.models.json import JsonObject, JsonValue
+
+_SERVER_KEYS = frozenset({"run_id", "thread_id", "graph_id", "assistant_id", "user_id"})
+_OPTIONS = ("recursion_limit", "max_concurrency")
+_SERVER_PREFIXES = ("__", "langgraph_auth_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injected:
+    """What the server says about a run, over everybody's head."""
+
+    run_id: str
+    thread_id: str
+    principal: Principal
+    request_id: str
+    after_seconds: float = 0
+    headers: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Request headers that the operator lets through, by lower-case name."""
+    checkpoint: Mapping[str, JsonValue] = field(default_factory=dict)
+    """checkpoint_id, checkpoint_ns, checkpoint_map of the point to start from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedConfig:
+    """A run's config in LangGraph's shape, and its context (None: none was given)."""
+
+    config: JsonObject
+    context: JsonObject | None
+
+
+def merge_config(
+    *,
+    defaults: JsonObject,
+    assistant: Assistant,
+    config: JsonObject,
+    context: JsonObject | None,
+    metadata: JsonObject,
+    injected: Injected,
+) -> MergedConfig:
+    """Lowest to highest: graph defaults, the assistant's config and context, the run's, what the server injects.
+
+    A caller may override what the assistant set, never what the server injects. `context` of a run is part of its
+    configurable values too, so that graphs of either style see it.
+    """
+    own = _callers(_object(config.get("configurable")))
+    theirs = _callers(_object(assistant.config.get("configurable")))
+    configurable = defaults | theirs | own | _callers(context or {}) | _injected(assistant, injected)
+    merged: JsonObject = {
+        key: source[key] for source in (assistant.config, config) for key in _OPTIONS if source.get(key) is not None
+    }
+    merged["configurable"] = configurable
+    merged["metadata"] = (
+        assistant.metadata
+        | {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+        | _object(config.get("metadata"))
+        | metadata
+        | {"run_id": injected.run_id}
+    )
+    tags = [*_list(assistant.config.get("tags")), *_list(config.get("tags"))]
+    if tags:
+        merged["tags"] = list(dict.fromkeys(str(tag) for tag in tags))
+    joined = {**assistant.context, **_callers(context or {})}
+    return MergedConfig(config=merged, context=joined or None)
+
+
+class GraphUser(dict[str, object]):
+    """`langgraph_auth_user` as nodes get it: a mapping with the attributes of `langgraph_sdk.auth.types.BaseUser`."""
+
+    @property
+    def identity(self) -> str:
+        """Who it is."""
+        return str(self["identity"])
+
+    @property
+    def display_name(self) -> str:
+        """What people call them."""
+        return str(self.get("display_name", self["identity"]))
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Always: the user of a server without authentication is None."""
+        return True
+
+    @property
+    def permissions(self) -> list[str]:
+        """What they may do."""
+        found = self.get("permissions")
+        return [str(permission) for permission in found] if isinstance(found, list) else []
+
+
+def user_of(principal: Principal) -> JsonObject | None:
+    """The caller as graphs know them (`langgraph_auth_user`); None where authentication is off."""
+    if not principal.is_authenticated:
+        return None
+    return {
+        **principal.claims,
+        "identity": principal.identity,
+        "is_authenticated": True,
+        "display_name": principal.display_name or principal.identity,
+        "permissions": list(principal.permissions),
+        "organizations": list(principal.organizations),
+    }
+
+
+def principal_of(configurable: Mapping[str, JsonValue]) -> Principal:
+    """The caller of a run, from what `merge_config` injected. The token is not among it."""
+    user = configurable.get("langgraph_auth_user")
+    if not isinstance(user, dict):
+        return LOCAL
+    known = ("identity", "is_authenticated", "display_name", "permissions", "organizations")
+    return Principal(
+        identity=str(user["identity"]),
+        display_name=str(user.get("display_name", "")),
+        permissions=tuple(str(p) for p in _list(user.get("permissions"))),
+        organizations=tuple(str(o) for o in _list(user.get("organizations"))),
+        claims={key: value for key, value in user.items() if key not in known},
+    )
+
+
+def _injected(assistant: Assistant, injected: Injected) -> JsonObject:
+    return {
+        **injected.headers,
+        "langgraph_auth_user": user_of(injected.principal),
+        "langgraph_auth_user_id": injected.principal.identity,
+        "langgraph_auth_permissions": list(injected.principal.permissions),
+        "langgraph_request_id": injected.request_id,
+        "__after_seconds__": injected.after_seconds,
+        "run_id": injected.run_id,
+        "thread_id": injected.thread_id,
+        "graph_id": assistant.graph_id,
+        "assistant_id": assistant.assistant_id,
+        "user_id": injected.principal.identity,
+        **injected.checkpoint,
+    }
+
+
+def _callers(values: JsonObject) -> JsonObject:
+    """What a caller may say: not the server's keys, and nothing that LangGraph keeps for itself."""
+    return {
+        key: value for key, value in values.items() if key not in _SERVER_KEYS and not key.startswith(_SERVER_PREFIXES)
+    }
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,100 @@
+"""Every hook, in the order the server calls them. Hooks are called once, at assembly, and hand over objects."""
+
+from collections.abc import Mapping, Sequence
+
+import pluggy
+
+from longline.asgi.mount import AppWrapper, ProtocolMount
+from longline.auth.access import AccessRule
+from longline.auth.authenticator import Authenticator
+from longline.commands import Command
+from longline.events.broker import BrokerBackend
+from longline.graphs.definition import GraphDefinition
+from longline.models.json import JsonObject
+from longline.runs.listeners import RunListener
+from longline.services.server import Server
+from longline.settings import Settings, SettingsSection
+from longline.storage.protocols import StorageBackend
+from longline.tasks import BackgroundTask
+from longline.tools.tool import Tool, ToolRegistry
+
+hookspec = pluggy.HookspecMarker("longline")
+hookimpl = pluggy.HookimplMarker("longline")
+
+
+@hookspec
+def register_settings() -> Sequence[SettingsSection]:
+    """Declare sections of the configuration. The section's name is the plugin's."""
+    return ()
+
+
+@hookspec
+def register_commands() -> Sequence[Command]:
+    """Add subcommands to the `longline` command."""
+    return ()
+
+
+@hookspec
+def register_storage_backends(settings: Settings) -> Sequence[StorageBackend]:
+    """Offer storages by URL scheme. Two plugins may not offer the same scheme."""
+    return ()
+
+
+@hookspec
+def register_event_brokers(settings: Settings) -> Sequence[BrokerBackend]:
+    """Offer ways for processes to signal each other, by URL scheme."""
+    return ()
+
+
+@hookspec
+def register_authenticators(settings: Settings) -> Sequence[Authenticator]:
+    """Recognise credentials. With none registered everyone is one local user."""
+    return ()
+
+
+@hookspec
+def register_access_rules(settings: Settings) -> Sequence[AccessRule]:
+    """Decide what a principal may do. All rules must agree."""
+    return ()
+
+
+@hookspec
+def register_tools(settings: Settings) -> Sequence[Tool]:
+    """Offer named tools to every agent and protocol of this server."""
+    return ()
+
+
+@hookspec
+def register_graph_sources(settings: Settings, tools: ToolRegistry) -> Sequence[GraphDefinition]:
+    """Offer graphs by id."""
+    return ()
+
+
+@hookspec
+def observe_runs(settings: Settings) -> Sequence[RunListener]:
+    """Be told when runs are created, start, say something and end."""
+    return ()
+
+
+@hookspec
+def register_background_tasks(server: Server) -> Sequence[BackgroundTask]:
+    """Keep coroutines running as long as the server does."""
+    return ()
+
+
+@hookspec
+def register_protocols(server: Server) -> Sequence[ProtocolMount]:
+    """Serve ASGI apps below paths of their own. Two plugins may not take the same path."""
+    return ()
+
+
+@hookspec
+def describe_server(server: Server) -> Mapping[str, JsonObject]:
+    """Add named sections to what the server tells about itself."""
+    return {}
+
+
+@hookspec
+def wrap_app(server: Server) -> Sequence[AppWrapper]:
+    """Put middleware round the whole server. The lowest order is outermost; equal orders go by plugin name."""
+    return ()

@@ -1,0 +1,1 @@
+"""What Longline talks about: frozen values without behaviour, I/O or wire names."""

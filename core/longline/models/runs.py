@@ -1,0 +1,181 @@
+"""Runs: one execution of an assistant on a thread. The row is the queue."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from longline.models.json import JsonObject, JsonValue
+from longline.models.threads import NewThread, RunFailure, ThreadState
+
+
+class RunStatus(StrEnum):
+    """`pending → running → success | error | timeout | interrupted`; the last four are terminal."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a run of this status has ended for good."""
+        return self not in (RunStatus.PENDING, RunStatus.RUNNING)
+
+
+MultitaskStrategy = Literal["reject", "enqueue", "interrupt", "rollback"]
+Durability = Literal["sync", "async", "exit"]
+CancelAction = Literal["interrupt", "rollback"]
+NodeNames = Literal["*"] | list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSpec:
+    """What to execute, complete and merged: the config is in here with secrets sealed, nothing is looked up later."""
+
+    graph_id: str
+    input: JsonValue = None
+    command: JsonObject | None = None
+    config: JsonObject
+    context: JsonObject | None = None
+    stream_modes: tuple[str, ...] = ("values",)
+    subgraphs: bool = False
+    resumable: bool = False
+    interrupt_before: NodeNames | None = None
+    interrupt_after: NodeNames | None = None
+    durability: Durability = "async"
+    temporary: bool = False
+    """The thread exists for this run only: it is deleted at the end, and no checkpoint is written."""
+    webhook: str | None = None
+    feedback_keys: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to write for one attempt of a run. `attempt` is the fencing token: a later one shuts out this one."""
+
+    run_id: str
+    thread_id: str
+    attempt: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequest:
+    """How a run is to be cancelled, and the reason that its thread will show."""
+
+    action: CancelAction
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as stored. `not_before` is when it may start, `attempt` how often it was claimed (0: never)."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    metadata: JsonObject
+    status: RunStatus
+    spec: RunSpec
+    multitask_strategy: MultitaskStrategy
+    created_at: datetime
+    updated_at: datetime
+    not_before: datetime
+    attempt: int
+    lease_owner: str | None
+    cancel: CancelRequest | None = None
+    failure: RunFailure | None = None
+
+    @property
+    def lease(self) -> Lease:
+        """The lease of the present attempt; only meaningful to who claimed it."""
+        return Lease(run_id=self.run_id, thread_id=self.thread_id, attempt=self.attempt, owner=self.lease_owner or "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRun:
+    """A run to put on the queue. `thread` says what to do where the thread is missing: create it, or (None) refuse."""
+
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    metadata: JsonObject
+    spec: RunSpec
+    multitask_strategy: MultitaskStrategy
+    created_at: datetime
+    not_before: datetime
+    thread: NewThread | None = None
+    thread_metadata: JsonObject
+    """Merged into the thread's metadata: which graph and assistant it belongs to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who wants runs, and for how long a lease lasts without a heartbeat."""
+
+    owner: str
+    lease_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Displacement:
+    """What a new run does to unfinished ones on its thread."""
+
+    run_ids: tuple[str, ...] = ()
+    request: CancelRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelledRun:
+    """A run that a cancel reached: `ended` at once (it was pending), or its worker is still to be told."""
+
+    run_id: str
+    thread_id: str
+    request: CancelRequest
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A run that is on the queue, perhaps already claimed, and the runs it displaced."""
+
+    run: Run
+    displaced: tuple[CancelledRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutcome:
+    """How an attempt ended, and the state its thread is left in."""
+
+    status: RunStatus
+    state: ThreadState
+    keep_values: bool = False
+    """Keep the thread's stored values: `state.values` says nothing (the run wrote no state)."""
+    erase: bool = False
+    """A rollback: the row and the run's checkpoints go, the thread's values become those of its latest checkpoint."""
+    failure: RunFailure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseState:
+    """What a heartbeat learned of one lease: `held` False means stop, `cancel` that somebody asked for it."""
+
+    run_id: str
+    attempt: int
+    held: bool
+    cancel: CancelRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """Which runs of a thread; newest first, ties by id. An empty `statuses` means every status."""
+
+    thread_id: str | None = None
+    run_ids: Sequence[str] | None = None
+    statuses: tuple[RunStatus, ...] = ()
+    limit: int = 10
+    offset: int = 0

@@ -1,0 +1,220 @@
+"""Loads the chosen plugins and calls their hooks: one typed method per hook; two offers of one name are an error."""
+
+import importlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
+from typing import Any, TypeVar
+
+import pluggy
+
+from longline import hookspecs
+from longline.asgi.mount import AppWrapper, ProtocolMount
+from longline.auth.access import AccessRule
+from longline.auth.authenticator import Authenticator
+from longline.commands import Command
+from longline.errors import (
+    DuplicateNameError,
+    PluginBrokenError,
+    PluginHookError,
+    PluginMissingExtraError,
+    SettingsError,
+    UnknownPluginError,
+)
+from longline.events.broker import BrokerBackend
+from longline.graphs.definition import GraphDefinition
+from longline.graphs.loading import describe_cause, place_of
+from longline.models.json import JsonObject
+from longline.runs.listeners import RunListener
+from longline.services.server import Server
+from longline.settings import Settings, SettingsSection
+from longline.storage.protocols import StorageBackend
+from longline.tasks import BackgroundTask
+from longline.tools.tool import Tool, ToolRegistry
+
+logger = logging.getLogger(__name__)
+
+GROUP = "longline"
+"""The entry-point group in which plugins are found."""
+BUILT_IN = ("longline.defaults",)
+"""First-party parts of core, offered through the same hooks. They are always there."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstalledPlugin:
+    """A plugin that is installed, chosen or not. Nothing of it has been imported."""
+
+    name: str
+    module: str
+    distribution: str
+    version: str
+
+
+def installed_plugins() -> dict[str, InstalledPlugin]:
+    """Every plugin of this environment by name. Raises DuplicateNameError."""
+    found: dict[str, InstalledPlugin] = {}
+    for point in entry_points(group=GROUP):
+        plugin = _installed(point)
+        other = found.setdefault(point.name, plugin)
+        if other.module != plugin.module:
+            raise DuplicateNameError("plugin", point.name, [other.distribution, plugin.distribution])
+    return dict(sorted(found.items()))
+
+
+def _installed(point: EntryPoint) -> InstalledPlugin:
+    distribution = point.dist
+    name, version = (distribution.name, distribution.version) if distribution is not None else ("?", "?")
+    return InstalledPlugin(name=point.name, module=point.value, distribution=name, version=version)
+
+
+class PluginHost:
+    """The chosen plugins. No plugin is imported before it is chosen, and there is no global state."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """Import and register. Raises UnknownPluginError, PluginMissingExtraError, PluginBrokenError or
+        PluginHookError."""
+        self._manager = pluggy.PluginManager("longline")
+        self._manager.add_hookspecs(hookspecs)
+        installed = installed_plugins()
+        for module in BUILT_IN:
+            self._register(module.rpartition(".")[2], importlib.import_module(module))
+        self.names = tuple(sorted(set(names)))
+        for name in self.names:
+            if name not in installed:
+                raise UnknownPluginError(name, installed)
+            self._register(name, _import(name, installed[name].module))
+        try:
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginHookError(str(error)) from error
+
+    def _register(self, name: str, module: ModuleType) -> None:
+        try:
+            self._manager.register(module, name)
+        except pluggy.PluginValidationError as error:
+            raise PluginHookError(str(error)) from error
+
+    # -- the hooks, in the order of hookspecs.py --------------------------------------------------------------------
+
+    def settings_sections(self) -> list[SettingsSection]:
+        """All sections that plugins declare."""
+        return self._named("settings section", "register_settings", lambda section: [section.name], {})
+
+    def commands(self) -> list[Command]:
+        """All subcommands that plugins add."""
+        return self._named("command", "register_commands", lambda command: [command.name], {})
+
+    def storage_backends(self, settings: Settings) -> dict[str, StorageBackend]:
+        """Storages by scheme."""
+        found = self._named("storage scheme", "register_storage_backends", lambda b: b.schemes, {"settings": settings})
+        return {scheme: backend for backend in found for scheme in backend.schemes}
+
+    def event_brokers(self, settings: Settings) -> dict[str, BrokerBackend]:
+        """Brokers by scheme."""
+        found = self._named("broker scheme", "register_event_brokers", lambda b: b.schemes, {"settings": settings})
+        return {scheme: backend for backend in found for scheme in backend.schemes}
+
+    def authenticators(self, settings: Settings, order: Sequence[str]) -> list[Authenticator]:
+        """Authenticators in the configured order; those it does not name are left out, all by name if it is empty."""
+        found: list[Authenticator] = self._named(
+            "authenticator", "register_authenticators", lambda a: [a.name], {"settings": settings}
+        )
+        by_name = {authenticator.name: authenticator for authenticator in found}
+        unknown = [name for name in order if name not in by_name]
+        if unknown:
+            known = ", ".join(sorted(by_name)) or "none"
+            raise SettingsError([f"bad value for auth.order: no authenticator {unknown[0]!r}; there are: {known}"])
+        return [by_name[name] for name in (order or sorted(by_name))]
+
+    def access_rules(self, settings: Settings) -> list[AccessRule]:
+        """All access rules, by name."""
+        found: list[AccessRule] = self._named(
+            "access rule", "register_access_rules", lambda rule: [rule.name], {"settings": settings}
+        )
+        return sorted(found, key=lambda rule: rule.name)
+
+    def tools(self, settings: Settings) -> dict[str, Tool]:
+        """Tools by name."""
+        found: list[Tool] = self._named("tool", "register_tools", lambda tool: [tool.name], {"settings": settings})
+        return {tool.name: tool for tool in found}
+
+    def graph_definitions(self, settings: Settings, tools: ToolRegistry) -> dict[str, GraphDefinition]:
+        """Graphs by id."""
+        found: list[GraphDefinition] = self._named(
+            "graph", "register_graph_sources", lambda g: [g.graph_id], {"settings": settings, "tools": tools}
+        )
+        return {definition.graph_id: definition for definition in found}
+
+    def run_listeners(self, settings: Settings) -> list[RunListener]:
+        """All run listeners."""
+        return [item for _, items in self._call("observe_runs", {"settings": settings}) for item in items]
+
+    def background_tasks(self, server: Server) -> list[BackgroundTask]:
+        """All background tasks."""
+        return self._named("background task", "register_background_tasks", lambda t: [t.name], {"server": server})
+
+    def protocols(self, server: Server) -> list[ProtocolMount]:
+        """All protocol mounts, longest path first."""
+        found: list[ProtocolMount] = self._named(
+            "path", "register_protocols", lambda mount: [mount.path.rstrip("/")], {"server": server}
+        )
+        return sorted(found, key=lambda mount: -len(mount.path))
+
+    def describe(self, server: Server) -> dict[str, JsonObject]:
+        """What plugins tell about the server, by section."""
+        found: list[tuple[str, JsonObject]] = self._named(
+            "info section", "describe_server", lambda item: [item[0]], {"server": server}, _items
+        )
+        return dict(found)
+
+    def app_wrappers(self, server: Server) -> list[AppWrapper]:
+        """Middleware, outermost first."""
+        found = [(w.order, name, w) for name, items in self._call("wrap_app", {"server": server}) for w in items]
+        return [wrapper for _, _, wrapper in sorted(found, key=lambda item: item[:2])]
+
+    # -- the untyped relay ------------------------------------------------------------------------------------------
+
+    def _named(
+        self,
+        kind: str,
+        hook: str,
+        names: Callable[[Any], Iterable[str]],
+        arguments: Mapping[str, object],
+        unpack: Callable[[Any], Iterable[Any]] = iter,
+    ) -> list[Any]:
+        """Everything a hook offers. Raises DuplicateNameError if two plugins, or one twice, offer a name."""
+        offers = [(plugin, item) for plugin, items in self._call(hook, arguments) for item in unpack(items)]
+        taken = Counter(name for _, item in offers for name in names(item))
+        for name, count in taken.items():
+            if count > 1:
+                raise DuplicateNameError(kind, name, [p for p, item in offers if name in names(item)])
+        return [item for _, item in offers]
+
+    def _call(self, hook: str, arguments: Mapping[str, object]) -> list[tuple[str, Any]]:
+        """(plugin, what it returned) in alphabetical order of plugins. Each plugin gets the arguments it asks for."""
+        results = []
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            wanted = {name: arguments[name] for name in implementation.argnames}
+            results.append((implementation.plugin_name, implementation.function(**wanted)))
+        return sorted(results, key=lambda result: result[0])
+
+
+def _items(section: Mapping[str, JsonObject]) -> Iterable[tuple[str, JsonObject]]:
+    return section.items()
+
+
+def _import(name: str, module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "?").partition(".")[0]
+        if missing == module.partition(".")[0]:
+            raise PluginBrokenError(name, module, describe_cause(error)) from error
+        raise PluginMissingExtraError(name, missing) from error
+    except Exception as error:
+        raise PluginBrokenError(name, place_of(error), describe_cause(error)) from error

@@ -1,0 +1,1 @@
+"""Runs at work: admission, scheduling, execution, cancellation."""

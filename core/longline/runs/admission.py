@@ -1,0 +1,23 @@
+"""A new run on a thread that has unfinished ones: reject, enqueue, interrupt or roll back."""
+
+from collections.abc import Sequence
+
+from longline.errors import ThreadBusyError
+from longline.models.runs import CancelRequest, Displacement, MultitaskStrategy, Run
+from longline.storage.protocols import AdmissionRule
+
+
+def admission_rule(strategy: MultitaskStrategy, thread_id: str) -> AdmissionRule:
+    """The strategy as a rule that storage applies inside the transaction that stores the run."""
+
+    def admit(unfinished: Sequence[Run]) -> Displacement:
+        if not unfinished or strategy == "enqueue":
+            return Displacement()
+        if strategy == "reject":
+            raise ThreadBusyError(thread_id)
+        return Displacement(
+            run_ids=tuple(run.run_id for run in unfinished),
+            request=CancelRequest(action=strategy, reason=f"{strategy} by a newer run on the thread"),
+        )
+
+    return admit

@@ -1,0 +1,85 @@
+"""Heartbeats from a thread of their own: a node that blocks the event loop must not lose a run that is alive."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from longline.errors import StorageError
+from longline.models.runs import Lease, LeaseState
+from longline.storage.protocols import RunQueue
+
+logger = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Renews the leases of this process every `seconds` and reports what it learns to the event loop."""
+
+    def __init__(
+        self,
+        queue: RunQueue,
+        *,
+        owner: str,
+        seconds: float,
+        lease_seconds: float,
+        report: Callable[[Sequence[LeaseState]], None],
+    ) -> None:
+        self._queue = queue
+        self._owner = owner
+        self._seconds = seconds
+        self._lease_seconds = lease_seconds
+        self._report = report
+        self._leases: dict[str, Lease] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._nudge = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        """Begin, reporting to the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="longline-heartbeat", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Stop renewing; returns once the thread is gone."""
+        self._stop.set()
+        self._nudge.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def beat_now(self) -> None:
+        """Do not wait for the next beat: somebody says that there is something to learn."""
+        self._nudge.set()
+
+    def add(self, lease: Lease) -> None:
+        """Renew this lease from now on."""
+        with self._lock:
+            self._leases[lease.run_id] = lease
+
+    def remove(self, lease: Lease) -> None:
+        """Renew it no more."""
+        with self._lock:
+            self._leases.pop(lease.run_id, None)
+
+    def _run(self) -> None:
+        has_failed = False
+        while not self._stop.is_set():
+            self._nudge.wait(self._seconds)
+            self._nudge.clear()
+            with self._lock:
+                leases = list(self._leases.values())
+            if not leases:
+                continue
+            try:
+                states = self._queue.keep(self._owner, leases, lease_seconds=self._lease_seconds)
+            except StorageError as error:
+                if not has_failed:
+                    logger.error("leases not renewed", extra={"runs": len(leases), "reason": error.reason})  # noqa: TRY400  # the storage's fault, said once
+                has_failed = True
+                continue
+            has_failed = False
+            told = [state for state in states if not state.held or state.cancel is not None]
+            if told and self._loop is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._report, told)

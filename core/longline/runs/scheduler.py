@@ -1,0 +1,219 @@
+"""Which runs execute here, and when: claims with leases, a bound on how many, cancels, drain."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from longline.clock import Clock
+from longline.errors import LeaseLostError, StorageError
+from longline.events.broker import Broker
+from longline.models.runs import CancelRequest, Claim, LeaseState, Run
+from longline.runs.engine import Engine, Stopped
+from longline.runs.heartbeat import Heartbeat
+from longline.settings import ServerSettings
+from longline.storage.protocols import RunQueue
+
+logger = logging.getLogger(__name__)
+
+WORK_TOPIC = "work"
+"""A run was put on the queue that its creator has no room for."""
+CANCEL_TOPIC = "cancel"
+"""The signal is the id of a run that its worker must stop."""
+
+
+@dataclass(slots=True)
+class _Running:
+    task: asyncio.Task[None]
+    stopped: Stopped | None = None
+
+
+@dataclass(slots=True)
+class _State:
+    running: dict[str, _Running] = field(default_factory=dict)
+    reserved: int = 0
+    is_draining: bool = False
+
+
+class Scheduler:
+    """Executes up to `runs` runs at once. `owner` names this process in leases, unlike any other process, ever."""
+
+    def __init__(  # the parts of scheduling, each named
+        self,
+        *,
+        queue: RunQueue,
+        engine: Engine,
+        broker: Broker,
+        settings: ServerSettings,
+        owner: str,
+        clock: Clock,
+    ) -> None:
+        self._queue = queue
+        self._engine = engine
+        self._broker = broker
+        self._settings = settings
+        self._clock = clock
+        self._state = _State()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.claim = Claim(owner=owner, lease_seconds=settings.lease_seconds)
+        self._heartbeat = Heartbeat(
+            queue,
+            owner=owner,
+            seconds=settings.heartbeat_seconds,
+            lease_seconds=settings.lease_seconds,
+            report=self._heard,
+        )
+
+    # -- what services call -----------------------------------------------------------------------------------------
+
+    def reserve(self) -> Claim | None:
+        """A claim for a run about to be created here, if there is room; then `start` or `unreserve` must follow."""
+        if self._room() <= 0:
+            return None
+        self._state.reserved += 1
+        return self.claim
+
+    def unreserve(self) -> None:
+        """The reserved place was not used."""
+        self._state.reserved -= 1
+        self._wake.set()
+
+    def start(self, run: Run, *, is_reserved: bool = False) -> None:
+        """Execute a run that was claimed with `claim`."""
+        if is_reserved:
+            self._state.reserved -= 1
+        self._heartbeat.add(run.lease)
+        self._idle.clear()
+        task = asyncio.create_task(self._execute(run), name=f"run-{run.run_id}")
+        self._state.running[run.run_id] = _Running(task)
+
+    async def announce(self) -> None:
+        """Somebody should look at the queue: this process, or another."""
+        self._wake.set()
+        if self._broker.spans_processes:
+            await self._broker.publish(WORK_TOPIC, "")
+
+    async def stop_run(self, run_id: str, request: CancelRequest) -> None:
+        """Have the worker of a flagged run stop it, wherever it is."""
+        if not self._stop_here(run_id, Stopped(request)) and self._broker.spans_processes:
+            await self._broker.publish(CANCEL_TOPIC, run_id)
+
+    def abandon(self, run_id: str) -> None:
+        """Stop executing a run whose row is gone: nothing of it can be stored any more."""
+        running = self._state.running.get(run_id)
+        if running is not None:
+            running.task.cancel()
+
+    @property
+    def running_count(self) -> int:
+        """How many runs execute here now."""
+        return len(self._state.running)
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Claim and execute until cancelled."""
+        self._heartbeat.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen(WORK_TOPIC))
+                group.create_task(self._listen(CANCEL_TOPIC))
+                group.create_task(self._claim_forever())
+        finally:
+            await self._heartbeat.stop()
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more runs; let those here end for `seconds`, then hand them back to the queue."""
+        self._state.is_draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            for run_id in tuple(self._state.running):
+                self._stop_here(run_id, Stopped(None))
+            await self._idle.wait()
+
+    async def _claim_forever(self) -> None:
+        while True:
+            self._wake.clear()
+            pause = self._settings.poll_seconds
+            try:
+                await self._claim_some()
+                pause = await self._pause()
+            except StorageError as error:
+                logger.error("queue not readable", extra={"reason": error.reason, "retry_seconds": pause})  # noqa: TRY400  # the storage's fault
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def _claim_some(self) -> None:
+        while (room := self._room()) > 0:
+            runs = await self._queue.claim(self.claim, limit=room)
+            for run in runs:
+                self.start(run)
+            if len(runs) < room:
+                return
+
+    async def _pause(self) -> float:
+        """Until the next look at the queue: a delayed run is started on time, not at the next poll."""
+        due = await self._queue.next_due()
+        if due is None or self._room() <= 0:
+            return self._settings.poll_seconds
+        left = (due - self._clock()).total_seconds()
+        return min(self._settings.poll_seconds, max(left, 0.001))
+
+    async def _listen(self, topic: str) -> None:
+        async with self._broker.subscribe(topic) as subscription:
+            while True:
+                signal = await subscription.receive()
+                if topic == WORK_TOPIC or signal is None:
+                    self._wake.set()
+                elif signal in self._state.running:
+                    self._heartbeat.beat_now()  # the row says what was asked for
+
+    def _heard(self, states: Sequence[LeaseState]) -> None:
+        """What the heartbeat learned: leases that are lost, cancels that were asked for elsewhere."""
+        for state in states:
+            if not state.held:
+                logger.error("lease lost", extra={"run_id": state.run_id, "attempt": state.attempt})
+                self.abandon(state.run_id)
+            elif state.cancel is not None:
+                self._stop_here(state.run_id, Stopped(state.cancel))
+
+    def _stop_here(self, run_id: str, stopped: Stopped) -> bool:
+        running = self._state.running.get(run_id)
+        if running is None:
+            return False
+        if running.stopped is None:
+            running.stopped = stopped
+            running.task.cancel()
+        return True
+
+    def _room(self) -> int:
+        if self._state.is_draining:
+            return 0
+        return self._settings.runs - len(self._state.running) - self._state.reserved
+
+    async def _execute(self, run: Run) -> None:
+        try:
+            await self._engine.execute(run, lambda: self._stop_reason(run.run_id))
+        except LeaseLostError:
+            logger.warning("run abandoned", extra={"run_id": run.run_id, "attempt": run.attempt})
+        except asyncio.CancelledError:
+            logger.debug("run dropped", extra={"run_id": run.run_id, "attempt": run.attempt})
+        except Exception:
+            logger.exception("run not finished", extra={"run_id": run.run_id, "attempt": run.attempt})
+        finally:
+            self._heartbeat.remove(run.lease)
+            self._state.running.pop(run.run_id, None)
+            self._wake.set()
+            if not self._state.running:
+                self._idle.set()
+
+    def _stop_reason(self, run_id: str) -> Stopped | None:
+        running = self._state.running.get(run_id)
+        return running.stopped if running is not None else None

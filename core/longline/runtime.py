@@ -1,0 +1,191 @@
+"""Settings and plugins → an open server. The only place that knows all parts."""
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TypeVar
+
+from longline.asgi.router import assemble
+from longline.asgi.types import ASGIApp
+from longline.auth.access import Access
+from longline.auth.secrets import Vault, parse_key
+from longline.clock import now
+from longline.errors import NoBackendError
+from longline.events.broker import Broker
+from longline.events.hub import EventHub
+from longline.events.writer import EventWriter
+from longline.graphs.registry import GraphRegistry
+from longline.models.json import JsonObject
+from longline.plugin_host import PluginHost
+from longline.runs.engine import Engine
+from longline.runs.listeners import Listeners
+from longline.runs.scheduler import Scheduler
+from longline.services.assistants import AssistantService
+from longline.services.runs import RunService
+from longline.services.server import Server
+from longline.services.threads import ThreadService
+from longline.settings import CORE_SECTIONS, AuthSettings, SecretSettings, ServerSettings, Settings, parse_settings
+from longline.storage.protocols import Storage, StorageBackend
+from longline.tasks import supervise
+from longline.tools.tool import ToolRegistry
+
+logger = logging.getLogger(__name__)
+
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenServer:
+    """A server that is ready to be served: its app, and its services for the process that hosts it."""
+
+    app: ASGIApp
+    server: Server
+    plugins: Sequence[str]
+
+
+class Runtime:
+    """A set of plugins with their settings. Making one checks both; `open` opens what they need."""
+
+    def __init__(self, plugins: Sequence[str], values: Mapping[str, object]) -> None:
+        """Load the plugins and validate the settings. Raises PluginError, SettingsError."""
+        self.host = PluginHost(plugins)
+        self.settings: Settings = parse_settings(values, [*CORE_SECTIONS, *self.host.settings_sections()])
+        server = self.settings.section(ServerSettings)
+        self._key = parse_key(self.settings.section(SecretSettings).key)
+        self.authenticators = self.host.authenticators(self.settings, self.settings.section(AuthSettings).order)
+        self.tools = ToolRegistry(self.host.tools(self.settings))
+        self.graphs = GraphRegistry(self.host.graph_definitions(self.settings, self.tools))
+        self.storage_backend: StorageBackend = _backend(
+            "storage", server.database, self.host.storage_backends(self.settings)
+        )
+        self._broker_url = server.broker or "memory://"
+        self._broker_backend = _backend("broker", self._broker_url, self.host.event_brokers(self.settings))
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[OpenServer]:
+        """Open storage, start the workers and the plugins' parts; close all in reverse order. Raises StorageError,
+        StorageInUseError, SchemaTooNewError, PluginError."""
+        settings = self.settings.section(ServerSettings)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(_node_executor(settings.runs))
+            storage = await stack.enter_async_context(self.storage_backend.connect(settings.database))
+            broker = await stack.enter_async_context(self._broker_backend.connect(self._broker_url))
+            server, writer = self._build(storage, broker, settings)
+            await server.assistants.ensure_graph_assistants()
+            mounts = self.host.protocols(server)
+            app = assemble(
+                mounts,
+                self.host.app_wrappers(server),
+                self.authenticators,
+                max_body_bytes=int(settings.max_body_mib * 1024 * 1024),
+            )
+            await stack.enter_async_context(self._workers(server, writer, settings))
+            for mount in mounts:
+                if mount.lifespan is not None:
+                    await stack.enter_async_context(mount.lifespan())
+            await stack.enter_async_context(self._background(server))
+            yield OpenServer(app=app, server=server, plugins=self.host.names)
+
+    def _build(self, storage: Storage, broker: Broker, settings: ServerSettings) -> tuple[Server, EventWriter]:
+        hub = EventHub()
+        writer = EventWriter(storage.events, hub)
+        listeners = Listeners(self.host.run_listeners(self.settings))
+        access = Access(self.host.access_rules(self.settings))
+        vault = Vault(self._key, self.settings.section(SecretSettings).extra_names)
+        engine = Engine(
+            storage=storage, graphs=self.graphs, vault=vault, hub=hub, writer=writer, listeners=listeners, clock=now,
+            max_attempts=settings.max_attempts,
+        )  # fmt: skip
+        owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        scheduler = Scheduler(
+            queue=storage.runs, engine=engine, broker=broker, settings=settings, owner=owner, clock=now
+        )
+        assistants = AssistantService(
+            store=storage.assistants, graphs=self.graphs, runner=engine.runner, access=access, vault=vault, clock=now
+        )
+        threads = ThreadService(
+            store=storage.threads, runner=engine.runner, scheduler=scheduler, hub=hub, access=access, clock=now
+        )
+        runs = RunService(
+            storage=storage, assistants=assistants, graphs=self.graphs, scheduler=scheduler, hub=hub,
+            listeners=listeners, access=access, vault=vault, clock=now,
+        )  # fmt: skip
+        server = Server(
+            version=_version(),
+            settings=self.settings,
+            assistants=assistants,
+            threads=threads,
+            runs=runs,
+            scheduler=scheduler,
+            graphs=self.graphs,
+            tools=self.tools,
+            storage_facts=storage.facts,
+            check_storage=storage.check,
+            describe=lambda: self._describe(server),
+        )
+        return server, writer
+
+    def _describe(self, server: Server) -> Mapping[str, JsonObject]:
+        return self.host.describe(server)
+
+    @asynccontextmanager
+    async def _workers(self, server: Server, writer: EventWriter, settings: ServerSettings) -> AsyncIterator[None]:
+        """The event writer and the scheduler. On leaving, runs end or go back to the queue, and events are stored."""
+        writing = asyncio.create_task(writer.run(), name="event-writer")
+        scheduling = asyncio.create_task(server.scheduler.run(), name="scheduler")
+        try:
+            yield
+        finally:
+            await server.scheduler.drain(settings.drain_seconds)
+            await _end(scheduling)
+            await writer.drain()
+            await _end(writing)
+
+    @asynccontextmanager
+    async def _background(self, server: Server) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(supervise(task), name=task.name) for task in self.host.background_tasks(server)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                await _end(task)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task and wait until it is gone; what it died of is logged, for there is nobody else to tell."""
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+    except Exception:
+        logger.exception("task ended with an error", extra={"task": task.get_name()})
+
+
+def _node_executor(runs: int) -> ThreadPoolExecutor:
+    """Threads for nodes that are plain functions: as many as runs, so that none waits for another's (the default pool
+    has six threads on two cores)."""
+    executor = ThreadPoolExecutor(max_workers=max(runs, 8), thread_name_prefix="longline-node")
+    asyncio.get_running_loop().set_default_executor(executor)
+    return executor
+
+
+def _backend(kind: str, url: str, known: Mapping[str, B]) -> B:
+    scheme = url.partition("://")[0].partition("+")[0]
+    if scheme not in known:
+        raise NoBackendError(kind, scheme, known)
+    return known[scheme]
+
+
+def _version() -> str:
+    try:
+        return version("longline")
+    except PackageNotFoundError:
+        return "0"

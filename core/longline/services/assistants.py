@@ -1,0 +1,222 @@
+"""Assistants, as a principal may see and change them. Secrets in their configuration are sealed in and hidden out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from longline.auth.access import Access, Action
+from longline.auth.principal import SYSTEM, Principal
+from longline.auth.secrets import Vault
+from longline.clock import Clock
+from longline.errors import (
+    AlreadyExistsError,
+    ContextAndConfigurableError,
+    NotFoundError,
+    ProtectedError,
+    UnknownAssistantNameError,
+)
+from longline.graphs.registry import GraphRegistry
+from longline.ids import graph_assistant_id, new_id, parse_uuid
+from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
+from longline.models.filters import EVERYTHING, Filter, all_of
+from longline.models.json import JsonObject, JsonValue
+from longline.models.pages import Page
+from longline.runs.execution import GraphRunner, GraphUse
+from longline.storage.protocols import AssistantStore
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from langgraph.pregel import Pregel
+
+    OpenGraph = AbstractAsyncContextManager[tuple[Pregel[Any, Any, Any, Any], Any, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAssistant:
+    """What a caller says about an assistant to create."""
+
+    graph_id: str
+    assistant_id: str | None = None
+    name: str | None = None
+    description: str | None = None
+    config: JsonObject | None = None
+    context: JsonObject | None = None
+    metadata: JsonObject | None = None
+    if_exists: Literal["raise", "do_nothing"] = "raise"
+
+
+class AssistantService:
+    """Create, read, change and describe assistants."""
+
+    def __init__(
+        self,
+        *,
+        store: AssistantStore,
+        graphs: GraphRegistry,
+        runner: GraphRunner,
+        access: Access,
+        vault: Vault,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._graphs = graphs
+        self._runner = runner
+        self._access = access
+        self._vault = vault
+        self._clock = clock
+
+    async def ensure_graph_assistants(self) -> None:
+        """One assistant for every graph, made by the server at its start if it is not there."""
+        now = self._clock()
+        for graph_id in self._graphs.graph_ids:
+            assistant = Assistant(
+                assistant_id=graph_assistant_id(graph_id),
+                graph_id=graph_id,
+                name=graph_id,
+                description=self._graphs.definition(graph_id).description,
+                config={},
+                context={},
+                metadata={"created_by": "system"},
+                version=1,
+                created_at=now,
+                updated_at=now,
+            )
+            try:
+                await self._store.create(assistant)
+            except AlreadyExistsError:
+                continue  # from an earlier start, or from another server that starts now
+
+    async def create(self, principal: Principal, new: NewAssistant) -> Assistant:
+        """Store a new assistant, or find the one that is there with `do_nothing`. Raises UnknownGraphError,
+        GraphLoadError, AlreadyExistsError (for anybody's id), ContextAndConfigurableError, ForbiddenError."""
+        self._graphs.require(new.graph_id)
+        config, context = _mirrored(new.config, new.context)
+        value: JsonObject = {
+            "assistant_id": new.assistant_id, "graph_id": new.graph_id, "config": config, "context": context,
+            "metadata": dict(new.metadata or {}), "name": new.name or "Untitled",
+        }  # fmt: skip
+        visible = await self._access.decide(principal, Action("assistants", "create"), value)
+        now = self._clock()
+        assistant = Assistant(
+            assistant_id=new.assistant_id or new_id(),
+            graph_id=new.graph_id,
+            name=new.name or "Untitled",
+            description=new.description,
+            config=self._vault.seal(config),
+            context=self._vault.seal(context),
+            metadata=_object(value.get("metadata")),
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+        try:
+            return self._shown(await self._store.create(assistant))
+        except AlreadyExistsError:
+            if new.if_exists == "raise":
+                raise
+            return await self._existing(assistant.assistant_id, visible)
+
+    async def get(self, principal: Principal, assistant_id: str) -> Assistant:
+        """The assistant. Raises NotFoundError, ForbiddenError."""
+        visible = await self._may(principal, "read", assistant_id)
+        return self._shown(await self._store.get(assistant_id, visible=visible))
+
+    async def resolve(self, principal: Principal, name: str) -> Assistant:
+        """The assistant to run, secrets still sealed: by its UUID, or by the id of a graph for the graph's own. Raises
+        UnknownAssistantNameError, NotFoundError, ForbiddenError."""
+        assistant_id = parse_uuid(name)
+        if assistant_id is None:
+            if name not in self._graphs.graph_ids:
+                raise UnknownAssistantNameError(name, self._graphs.graph_ids)
+            assistant_id = graph_assistant_id(name)
+        return await self._store.get(assistant_id, visible=await self._may(principal, "read", assistant_id))
+
+    async def search(self, principal: Principal, query: AssistantQuery) -> Page[Assistant]:
+        """The matching assistants that the caller may see. Raises ForbiddenError."""
+        visible = await self._access.decide(principal, Action("assistants", "search"), {"graph_id": query.graph_id})
+        page = await self._store.search(replace(query, visible=all_of(query.visible, visible)))
+        return Page([self._shown(assistant) for assistant in page.items], page.total)
+
+    async def update(self, principal: Principal, assistant_id: str, change: AssistantChange) -> Assistant:
+        """Write a new version. Raises NotFoundError, UnknownGraphError, ContextAndConfigurableError, ForbiddenError."""
+        if change.graph_id is not None:
+            self._graphs.require(change.graph_id)
+        value: JsonObject = {"assistant_id": assistant_id, "graph_id": change.graph_id, "config": change.config,
+                             "context": change.context, "metadata": change.metadata, "name": change.name}  # fmt: skip
+        visible = await self._access.decide(principal, Action("assistants", "update"), value)
+        if change.config is not None or change.context is not None:
+            config, context = _mirrored(change.config, change.context)
+            old = await self._store.get(assistant_id, visible=visible)
+            sealed = self._vault.seal(config, old.config), self._vault.seal(context, old.context)
+            change = replace(change, config=sealed[0], context=sealed[1])
+        metadata = _object(value["metadata"]) if value["metadata"] is not None else None
+        change = replace(change, metadata=metadata)
+        return self._shown(await self._store.update(assistant_id, change, at=self._clock(), visible=visible))
+
+    async def delete(self, principal: Principal, assistant_id: str) -> None:
+        """Remove it with all versions. Raises NotFoundError, ProtectedError for a graph's own, ForbiddenError."""
+        visible = await self._may(principal, "delete", assistant_id)
+        if assistant_id in {graph_assistant_id(graph_id) for graph_id in self._graphs.graph_ids}:
+            raise ProtectedError("assistant", assistant_id)
+        await self._store.delete(assistant_id, visible=visible)
+
+    async def versions(
+        self,
+        principal: Principal,
+        assistant_id: str,
+        *,
+        metadata: Filter = EVERYTHING,
+        limit: int = 10,
+        offset: int = 0,
+    ) -> Sequence[Assistant]:
+        """Versions, newest first. Raises ForbiddenError."""
+        visible = await self._may(principal, "read", assistant_id)
+        found = await self._store.versions(assistant_id, metadata=metadata, limit=limit, offset=offset, visible=visible)
+        return [self._shown(version) for version in found]
+
+    async def set_latest(self, principal: Principal, assistant_id: str, version: int) -> Assistant:
+        """Make a version current. Raises NotFoundError, VersionNotFoundError, ForbiddenError."""
+        visible = await self._may(principal, "update", assistant_id)
+        return self._shown(await self._store.set_latest(assistant_id, version, at=self._clock(), visible=visible))
+
+    async def open_graph(self, principal: Principal, name: str) -> "OpenGraph":
+        """The assistant's graph, to be looked at: enter it to get (graph, config, context). Raises as `resolve`, and
+        GraphLoadError."""
+        assistant = await self.resolve(principal, name)
+        configurable = {**_object(assistant.config.get("configurable")), "assistant_id": assistant.assistant_id}
+        config: JsonObject = {**assistant.config, "configurable": configurable}
+        return self._runner.open(GraphUse(graph_id=assistant.graph_id, access="assistants.read", config=config))
+
+    async def _existing(self, assistant_id: str, visible: Filter) -> Assistant:
+        try:
+            return self._shown(await self._store.get(assistant_id, visible=visible))
+        except NotFoundError:
+            raise AlreadyExistsError("assistant", assistant_id) from None
+
+    async def _may(self, principal: Principal, verb: str, assistant_id: str) -> Filter:
+        if principal is SYSTEM:
+            return EVERYTHING
+        return await self._access.decide(principal, Action("assistants", verb), {"assistant_id": assistant_id})
+
+    def _shown(self, assistant: Assistant) -> Assistant:
+        return replace(
+            assistant, config=self._vault.hide(assistant.config), context=self._vault.hide(assistant.context)
+        )
+
+
+def _mirrored(config: JsonObject | None, context: JsonObject | None) -> tuple[JsonObject, JsonObject]:
+    """Configurable values and context are two names for one thing: each stands for the other where one is missing."""
+    config = dict(config or {})
+    configurable = config.get("configurable")
+    if configurable and context:
+        if configurable != context:
+            raise ContextAndConfigurableError
+        return config, context
+    if context:
+        return {**config, "configurable": context}, context
+    return config, _object(configurable)
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}

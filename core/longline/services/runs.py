@@ -1,0 +1,321 @@
+"""Runs: created with access checked and configuration merged, read, awaited, cancelled."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Literal
+
+from longline.auth.access import Access, Action
+from longline.auth.principal import Principal
+from longline.auth.secrets import Vault
+from longline.clock import Clock
+from longline.errors import ContextAndConfigurableError, NotCancellableError, NotFoundError
+from longline.events.hub import EventHub, RunEnd
+from longline.events.replay import RunReader
+from longline.graphs.binding import Injected, merge_config
+from longline.graphs.registry import GraphRegistry
+from longline.ids import new_id
+from longline.models.assistants import Assistant
+from longline.models.events import EventId
+from longline.models.filters import EVERYTHING, Filter
+from longline.models.json import JsonObject, JsonValue
+from longline.models.runs import (
+    Admission,
+    CancelRequest,
+    Claim,
+    Durability,
+    MultitaskStrategy,
+    NewRun,
+    NodeNames,
+    Run,
+    RunQuery,
+    RunSpec,
+    RunStatus,
+)
+from longline.models.threads import NewThread
+from longline.runs.admission import admission_rule
+from longline.runs.listeners import Listeners
+from longline.runs.scheduler import Scheduler
+from longline.services.assistants import AssistantService
+from longline.storage.protocols import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a caller asks to run. `assistant` is an assistant's UUID or a graph's id. Without a thread the run gets one
+    of its own, which `keep_thread` keeps."""
+
+    assistant: str
+    thread_id: str | None = None
+    input: JsonValue = None
+    command: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+    config: JsonObject = field(default_factory=dict)
+    context: JsonObject | None = None
+    checkpoint: JsonObject = field(default_factory=dict)
+    stream_modes: tuple[str, ...] = ("values",)
+    subgraphs: bool = False
+    resumable: bool = False
+    interrupt_before: NodeNames | None = None
+    interrupt_after: NodeNames | None = None
+    multitask_strategy: MultitaskStrategy = "enqueue"
+    if_not_exists: Literal["create", "reject"] = "reject"
+    after_seconds: float = 0
+    durability: Durability = "async"
+    keep_thread: bool = False
+    webhook: str | None = None
+    feedback_keys: tuple[str, ...] | None = None
+    request_id: str = ""
+    headers: JsonObject = field(default_factory=dict)
+    """Request headers that reach the graph's configurable values."""
+
+
+class RunService:
+    """Create, read, await and cancel runs."""
+
+    def __init__(  # noqa: PLR0913  # the parts of a run, each named
+        self,
+        *,
+        storage: Storage,
+        assistants: AssistantService,
+        graphs: GraphRegistry,
+        scheduler: Scheduler,
+        hub: EventHub,
+        listeners: Listeners,
+        access: Access,
+        vault: Vault,
+        clock: Clock,
+    ) -> None:
+        self._storage = storage
+        self._assistants = assistants
+        self._graphs = graphs
+        self._scheduler = scheduler
+        self._hub = hub
+        self._listeners = listeners
+        self._access = access
+        self._vault = vault
+        self._clock = clock
+
+    # -- creating ---------------------------------------------------------------------------------------------------
+
+    async def create(self, principal: Principal, request: RunRequest) -> Run:
+        """Put a run on the queue; it starts at once where there is room. Raises NotFoundError (thread or assistant),
+        UnknownAssistantNameError, GraphLoadError, ThreadBusyError, ContextAndConfigurableError, ForbiddenError."""
+        new, visible = await self._prepare(principal, request)
+        return await self._enqueue(new, visible)
+
+    async def watch(self, principal: Principal, request: RunRequest) -> tuple[Run, RunReader]:
+        """As `create`, with a reader that misses nothing. The caller closes it."""
+        new, visible = await self._prepare(principal, request)
+        reader = RunReader(self._hub, self._storage.events, new.run_id, after=None)
+        if request.resumable:
+            reader.expect_kept()
+        try:
+            return await self._enqueue(new, visible), reader
+        except BaseException:
+            reader.close()
+            raise
+
+    async def _prepare(self, principal: Principal, request: RunRequest) -> tuple[NewRun, Filter]:
+        assistant = await self._assistants.resolve(principal, request.assistant)
+        self._graphs.require(assistant.graph_id)
+        run_id, thread_id = new_id(), request.thread_id or new_id()
+        value: JsonObject = {
+            "assistant_id": assistant.assistant_id, "thread_id": thread_id, "run_id": run_id, "status": "pending",
+            "metadata": dict(request.metadata), "multitask_strategy": request.multitask_strategy,
+            "if_not_exists": request.if_not_exists, "after_seconds": request.after_seconds,
+            "kwargs": {"input": request.input, "command": request.command, "config": request.config},
+        }  # fmt: skip
+        visible = await self._access.decide(principal, Action("threads", "create_run"), value)
+        stamped = value.get("metadata")
+        metadata = stamped if isinstance(stamped, dict) else {}
+        spec = self._spec(principal, request, assistant, run_id, thread_id)
+        now = self._clock()
+        due = now + timedelta(seconds=request.after_seconds)
+        belongs: JsonObject = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+        owner = {"owner": metadata["owner"]} if "owner" in metadata else {}
+        is_made_here = request.thread_id is None or request.if_not_exists == "create"
+        thread = NewThread(thread_id=thread_id, metadata={**owner}, created_at=now) if is_made_here else None
+        return NewRun(
+            run_id=run_id,
+            thread_id=thread_id,
+            assistant_id=assistant.assistant_id,
+            metadata={**assistant.metadata, **belongs, **metadata},
+            spec=spec,
+            multitask_strategy=request.multitask_strategy,
+            created_at=due,
+            not_before=due,
+            thread=thread,
+            thread_metadata=belongs,
+        ), visible
+
+    def _spec(
+        self, principal: Principal, request: RunRequest, assistant: Assistant, run_id: str, thread_id: str
+    ) -> RunSpec:
+        if request.context and request.config.get("configurable"):
+            raise ContextAndConfigurableError
+        injected = Injected(
+            run_id=run_id,
+            thread_id=thread_id,
+            principal=principal,
+            request_id=request.request_id,
+            after_seconds=request.after_seconds,
+            headers=request.headers,
+            checkpoint=request.checkpoint,
+        )
+        merged = merge_config(
+            defaults=self._graphs.definition(assistant.graph_id).defaults,
+            assistant=assistant,
+            config=request.config,
+            context=request.context,
+            metadata=request.metadata,
+            injected=injected,
+        )
+        return RunSpec(
+            graph_id=assistant.graph_id,
+            input=request.input,
+            command=request.command,
+            config=self._vault.seal(merged.config),
+            context=self._vault.seal(merged.context) if merged.context is not None else None,
+            stream_modes=request.stream_modes,
+            subgraphs=request.subgraphs,
+            resumable=request.resumable,
+            interrupt_before=request.interrupt_before,
+            interrupt_after=request.interrupt_after,
+            durability=request.durability,
+            temporary=request.thread_id is None and not request.keep_thread,
+            webhook=request.webhook,
+            feedback_keys=request.feedback_keys,
+        )
+
+    async def _enqueue(self, new: NewRun, visible: Filter) -> Run:
+        """Shielded: a caller that goes away in the middle must not leave a claimed run that nobody executes."""
+        is_due = new.not_before <= self._clock()
+        claim = self._scheduler.reserve() if is_due else None
+        return await asyncio.shield(asyncio.create_task(self._admit(new, visible, claim)))
+
+    async def _admit(self, new: NewRun, visible: Filter, claim: Claim | None) -> Run:
+        rule = admission_rule(new.multitask_strategy, new.thread_id)
+        try:
+            admission = await self._storage.runs.enqueue(new, admit=rule, claim=claim, visible=visible)
+        except BaseException:
+            if claim is not None:
+                self._scheduler.unreserve()
+            raise
+        run = admission.run
+        self._listeners.on_created(run)
+        if run.status is RunStatus.RUNNING:
+            self._scheduler.start(run, is_reserved=True)
+        else:
+            if claim is not None:
+                self._scheduler.unreserve()
+            await self._scheduler.announce()
+        await self._displace(admission)
+        return self._shown(run)
+
+    async def _displace(self, admission: Admission) -> None:
+        for displaced in admission.displaced:
+            if displaced.ended:
+                is_gone = displaced.request.action == "rollback"
+                self._hub.close(displaced.run_id, RunEnd(status=None if is_gone else RunStatus.INTERRUPTED))
+            else:
+                await self._scheduler.stop_run(displaced.run_id, displaced.request)
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    async def get(self, principal: Principal, thread_id: str, run_id: str) -> Run:
+        """The run. Raises NotFoundError, ForbiddenError."""
+        await self._require_thread(principal, thread_id, "read")
+        return self._shown(await self._storage.runs.get(thread_id, run_id))
+
+    async def search(self, principal: Principal, query: RunQuery) -> Sequence[Run]:
+        """Runs of a thread, newest first. Raises NotFoundError for the thread, ForbiddenError."""
+        if query.thread_id is not None:
+            await self._require_thread(principal, query.thread_id, "read")
+        return [self._shown(run) for run in await self._storage.runs.search(query)]
+
+    async def join(
+        self, principal: Principal, thread_id: str, run_id: str, *, after: EventId | None = None
+    ) -> tuple[Run, RunReader]:
+        """A reader of a run that exists: with `after` it replays what was kept. The caller closes it. Raises
+        NotFoundError, ForbiddenError."""
+        await self._require_thread(principal, thread_id, "read")
+        reader = RunReader(self._hub, self._storage.events, run_id, after=after)
+        try:
+            run = await self._storage.runs.get(thread_id, run_id)
+            if run.spec.resumable:
+                reader.expect_kept()
+            if run.status.is_terminal:
+                reader.finish(await self._end_of(run))
+        except BaseException:
+            reader.close()
+            raise
+        return self._shown(run), reader
+
+    async def _end_of(self, run: Run) -> RunEnd:
+        thread = await self._storage.threads.get(run.thread_id)
+        return RunEnd(status=run.status, result=thread.values, failure=run.failure)
+
+    # -- ending -----------------------------------------------------------------------------------------------------
+
+    async def cancel(
+        self, principal: Principal, thread_id: str, run_ids: Sequence[str], request: CancelRequest
+    ) -> None:
+        """Cancel runs of a thread. Raises NotFoundError if none exists, NotCancellableError if all have ended."""
+        await self._require_thread(principal, thread_id, "update")
+        found = await self._storage.runs.search(RunQuery(thread_id=thread_id, run_ids=run_ids, limit=len(run_ids)))
+        if not found:
+            raise NotFoundError("run", ", ".join(run_ids))
+        await self._cancel([run.run_id for run in found], request)
+
+    async def cancel_status(
+        self, principal: Principal, statuses: tuple[RunStatus, ...], request: CancelRequest
+    ) -> None:
+        """Cancel every unfinished run of these statuses that the caller may touch. Raises NotFoundError if none is."""
+        visible = await self._access.decide(principal, Action("threads", "update"), {"metadata": {}})
+        found = await self._storage.runs.search(RunQuery(statuses=statuses, limit=10_000))
+        mine = [run.run_id for run in found if visible == EVERYTHING or await self._is_visible(run, visible)]
+        if not mine:
+            raise NotFoundError("run", "any")
+        await self._cancel(mine, request)
+
+    async def delete(self, principal: Principal, thread_id: str, run_id: str) -> None:
+        """Remove a run; one that is running is dropped. Raises NotFoundError, ForbiddenError."""
+        await self._require_thread(principal, thread_id, "delete")
+        if await self._storage.runs.delete(thread_id, run_id):
+            self._scheduler.abandon(run_id)
+        self._hub.close(run_id, RunEnd(status=None))
+
+    async def _cancel(self, run_ids: Sequence[str], request: CancelRequest) -> None:
+        cancelled = await self._storage.runs.cancel(run_ids, request, at=self._clock())
+        if not cancelled:
+            raise NotCancellableError
+        for run in cancelled:
+            if run.ended:
+                is_gone = request.action == "rollback"
+                self._hub.close(run.run_id, RunEnd(status=None if is_gone else RunStatus.INTERRUPTED))
+            else:
+                await self._scheduler.stop_run(run.run_id, request)
+
+    # -- shared -----------------------------------------------------------------------------------------------------
+
+    async def _require_thread(self, principal: Principal, thread_id: str, verb: str) -> None:
+        """Runs are seen through their thread."""
+        visible = await self._access.decide(
+            principal, Action("threads", verb), {"thread_id": thread_id, "metadata": {}}
+        )
+        if visible != EVERYTHING:
+            await self._storage.threads.get(thread_id, visible=visible)
+
+    async def _is_visible(self, run: Run, visible: Filter) -> bool:
+        try:
+            await self._storage.threads.get(run.thread_id, visible=visible)
+        except NotFoundError:
+            return False
+        return True
+
+    def _shown(self, run: Run) -> Run:
+        spec = run.spec
+        context = self._vault.hide(spec.context) if spec.context is not None else None
+        return replace(run, spec=replace(spec, config=self._vault.hide(spec.config), context=context))

@@ -1,0 +1,1 @@
+"""What a storage must do: one small protocol per noun."""

@@ -1,0 +1,9 @@
+"""The contract of RunQueue, from enqueueing to the end."""
+
+from longline.testing.storage_admission import RunAdmissionContract
+from longline.testing.storage_claims import LeaseContract, RunClaimContract
+from longline.testing.storage_endings import RunCancelContract, RunFinishContract
+
+
+class RunQueueContract(RunAdmissionContract, RunClaimContract, LeaseContract, RunFinishContract, RunCancelContract):
+    """All that a queue of runs promises."""

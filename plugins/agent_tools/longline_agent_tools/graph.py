@@ -1,0 +1,95 @@
+"""The graph `agent`: a model that calls tools until it has an answer, made anew for each configuration."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from langchain.agents import create_agent
+from langchain_core.runnables import RunnableConfig
+
+from longline.errors import InvalidInputError
+from longline.tools.tool import Tool, ToolRegistry
+from longline_agent_tools.configuration import AgentConfig, read_config
+from longline_agent_tools.failures import ModelFailures
+from longline_agent_tools.model_choice import ModelChoice, choose_model, demo_choice
+from longline_agent_tools.models import build_model
+from longline_agent_tools.registered_tools import adapt_tool, choose_tools
+from longline_agent_tools.settings import AgentToolsSettings
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+    from langgraph.graph.state import CompiledStateGraph
+
+    Agent: TypeAlias = CompiledStateGraph[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPlan:
+    """What an agent is made of. Two agents of equal plans behave alike, but for whose key the model is called with."""
+
+    model: ModelChoice
+    tools: tuple[str, ...]
+    system_prompt: str
+
+
+class AgentFactory:
+    """Makes agents, and keeps the latest ones unless a caller's key is in them."""
+
+    def __init__(self, settings: AgentToolsSettings, registry: ToolRegistry) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._adapted: dict[str, BaseTool] = {}
+        self._kept: OrderedDict[AgentPlan, Agent] = OrderedDict()
+
+    async def make(self, config: RunnableConfig) -> "Agent":
+        """The agent of a run. Raises InvalidInputError for a configuration that cannot be used, and what is raised by
+        building its model. Only to read states and schemas any configuration will do: no model is called then."""
+        configurable = config.get("configurable", {})
+        if configurable.get("__is_for_execution__") is False:
+            return await self._agent(self._readable_plan(configurable))
+        return await self._agent(self._plan(read_config(configurable)))
+
+    def _plan(self, config: AgentConfig) -> AgentPlan:
+        model = choose_model(config, self._settings)
+        return self._planned(config, model, choose_tools(self._registry, config.agent_tools))
+
+    def _readable_plan(self, configurable: Mapping[str, object]) -> AgentPlan:
+        try:
+            config = read_config(configurable)
+            tools = choose_tools(self._registry, config.agent_tools)
+        except InvalidInputError:
+            config = AgentConfig.model_validate({})
+            tools = choose_tools(self._registry, None)
+        return self._planned(config, demo_choice(config), tools)
+
+    def _planned(self, config: AgentConfig, model: ModelChoice, tools: tuple[Tool, ...]) -> AgentPlan:
+        for tool in tools:
+            if tool.name not in self._adapted:
+                self._adapted[tool.name] = adapt_tool(tool)
+        prompt = self._settings.system_prompt if config.system_prompt is None else config.system_prompt
+        return AgentPlan(model=model, tools=tuple(tool.name for tool in tools), system_prompt=prompt)
+
+    async def _agent(self, plan: AgentPlan) -> "Agent":
+        if plan.model.is_private:
+            return await asyncio.to_thread(self._build, plan)
+        kept = self._kept.get(plan)
+        if kept is None:
+            kept = self._kept[plan] = await asyncio.to_thread(self._build, plan)
+            while len(self._kept) > self._settings.cached_agents:
+                self._kept.popitem(last=False)
+        if plan in self._kept:
+            self._kept.move_to_end(plan)
+        return kept
+
+    def _build(self, plan: AgentPlan) -> "Agent":
+        """Runs on a worker thread: the model's package may have to be imported."""
+        agent: Agent = create_agent(
+            build_model(plan.model, self._settings),
+            [self._adapted[name] for name in plan.tools],
+            system_prompt=plan.system_prompt or None,
+            middleware=[ModelFailures(plan.model)],
+            context_schema=AgentConfig,
+        )
+        return agent.with_config({"recursion_limit": self._settings.max_steps})

@@ -1,0 +1,50 @@
+"""Connections to the file, all opened in the same way, with the SQL functions that the statements use."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from longline_storage_sqlite.conditions import document_matches
+
+_CACHED_STATEMENTS = 256
+
+
+def open_writer(path: Path, *, busy_timeout_seconds: float) -> sqlite3.Connection:
+    """The connection that writes. The file is created if it is missing, and set to write-ahead logging."""
+    connection = _open(path, busy_timeout_seconds)
+    connection.execute("PRAGMA journal_mode = WAL")
+    # In WAL a commit then survives the end of the process; only a power cut may lose the last moments, never the file.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def open_reader(path: Path, *, busy_timeout_seconds: float) -> sqlite3.Connection:
+    """A connection that cannot write."""
+    connection = _open(path, busy_timeout_seconds)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let several reads see one state of the database."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _open(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path,
+        timeout=busy_timeout_seconds,
+        isolation_level=None,
+        check_same_thread=False,  # opened by one thread, then used by another: never by two at once
+        cached_statements=_CACHED_STATEMENTS,
+    )
+    connection.row_factory = sqlite3.Row
+    connection.create_function("longline_matches", 2, document_matches, deterministic=True)
+    connection.create_function("longline_casefold", 1, str.casefold, deterministic=True)
+    return connection

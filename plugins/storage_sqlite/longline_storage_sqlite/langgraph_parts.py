@@ -1,0 +1,58 @@
+"""LangGraph's saver and store over the open file, made when they are first asked for."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from longline.models.runs import Lease
+from longline_storage_sqlite.database import Database
+
+if TYPE_CHECKING:
+    from longline_storage_sqlite.checkpoints import FencedSqliteSaver
+    from longline_storage_sqlite.items import SqliteItems
+
+
+class LangGraphParts:
+    """Imports LangGraph only when a run needs it: that takes over a second, and a server must answer before."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._making = asyncio.Lock()
+        self._saver: FencedSqliteSaver | None = None
+        self._items: SqliteItems | None = None
+
+    async def checkpointer(self, lease: Lease | None) -> "FencedSqliteSaver":
+        """The saver, bound to the lease if one is given."""
+        if self._saver is None:
+            async with self._making:
+                if self._saver is None:
+                    make = await asyncio.to_thread(_load_saver)
+                    self._saver = await make.open(self._database)
+        return self._saver if lease is None else self._saver.bound(lease)
+
+    async def items(self) -> "SqliteItems":
+        """The store."""
+        if self._items is None:
+            async with self._making:
+                if self._items is None:
+                    make = await asyncio.to_thread(_load_items)
+                    self._items = await make.open(self._database)
+        return self._items
+
+    async def close(self) -> None:
+        """Close what was opened."""
+        if self._items is not None:
+            await self._items.aclose()
+        if self._saver is not None:
+            await self._saver.aclose()
+
+
+def _load_saver() -> "type[FencedSqliteSaver]":
+    from longline_storage_sqlite.checkpoints import FencedSqliteSaver  # noqa: PLC0415  # see the class above
+
+    return FencedSqliteSaver
+
+
+def _load_items() -> "type[SqliteItems]":
+    from longline_storage_sqlite.items import SqliteItems  # noqa: PLC0415  # see the class above
+
+    return SqliteItems

@@ -1,0 +1,89 @@
+"""The open storage, and the backend that opens it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from longline.models.runs import Lease
+from longline.storage.capabilities import Capability
+from longline.storage.protocols import Storage, StorageBackend, StorageFacts
+from longline_storage_sqlite.assistants import SqliteAssistants
+from longline_storage_sqlite.database import Database, migrate_database, open_database
+from longline_storage_sqlite.errors import BadUrlError
+from longline_storage_sqlite.eventlog import SqliteEventLog
+from longline_storage_sqlite.langgraph_parts import LangGraphParts
+from longline_storage_sqlite.queue import SqliteRunQueue
+from longline_storage_sqlite.settings import SqliteSettings
+from longline_storage_sqlite.statements import load_statements
+from longline_storage_sqlite.threads import SqliteThreads
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.store.base import BaseStore
+
+_SQL = load_statements("eventlog")
+_SCHEME = "sqlite"
+_PREFIX = "sqlite:///"
+
+
+class SqliteStorage:
+    """See Storage."""
+
+    capabilities = frozenset({Capability.SURVIVES_RESTART})
+
+    def __init__(self, database: Database, parts: LangGraphParts) -> None:
+        self._database = database
+        self._parts = parts
+        self.assistants = SqliteAssistants(database)
+        self.threads = SqliteThreads(database)
+        self.runs = SqliteRunQueue(database)
+        self.events = SqliteEventLog(database)
+        self.facts = StorageFacts(kind="SQLite", place=str(database.path))
+
+    async def checkpointer(self, lease: Lease | None = None) -> "BaseCheckpointSaver[str]":
+        """See Storage."""
+        return await self._parts.checkpointer(lease)
+
+    async def items(self) -> "BaseStore":
+        """See Storage."""
+        return await self._parts.items()
+
+    async def check(self) -> None:
+        """See Storage."""
+        await self._database.readers.run(lambda connection: connection.execute(_SQL["check"]).fetchone())
+
+
+def sqlite_backend(settings: SqliteSettings) -> StorageBackend:
+    """SQLite files as a kind of storage."""
+
+    def connect(url: str) -> AbstractAsyncContextManager[Storage]:
+        return connect_sqlite(database_path(url), settings)
+
+    async def migrate(url: str) -> Sequence[str]:
+        return await asyncio.to_thread(migrate_database, database_path(url), settings)
+
+    return StorageBackend(schemes=(_SCHEME,), connect=connect, migrate=migrate)
+
+
+def database_path(url: str) -> Path:
+    """The file of a URL: `sqlite:///relative.db` or `sqlite:////absolute.db`. Raises StorageError."""
+    place = url.removeprefix(_PREFIX)
+    if place == url or not place or place.endswith("/"):
+        raise BadUrlError(url)
+    return Path(place)
+
+
+@asynccontextmanager
+async def connect_sqlite(path: Path, settings: SqliteSettings) -> AsyncIterator[Storage]:
+    """Open the file for as long as the context lasts."""
+    database = await asyncio.to_thread(open_database, path, settings)
+    parts = LangGraphParts(database)
+    try:
+        yield SqliteStorage(database, parts)
+    finally:
+        try:
+            await parts.close()
+        finally:
+            await asyncio.to_thread(database.close)
