@@ -1,4 +1,4 @@
-"""Contract suites: what a backend must do, as test classes that its author inherits. Only this package imports pytest."""
+"""Contract suites: what a backend must do, as test classes to inherit. Only this package imports pytest."""
 
 import pkgutil
 

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import operator
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from ipaddress import IPv4Address
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
@@ -34,20 +34,24 @@ class _State(TypedDict):
 _Graph = CompiledStateGraph[_State, None, _State, _State]
 
 
-def _step(name: str) -> Callable[[_State], _State]:
-    return lambda _: {"steps": [name]}
+def _one(state: _State) -> _State:  # noqa: ARG001  # a node
+    return {"steps": ["one"]}
 
 
-def _ask(_: _State) -> _State:
+def _ask(state: _State) -> _State:  # noqa: ARG001  # a node
     return {"steps": [f"answer {interrupt('really?')}"]}
+
+
+def _three(state: _State) -> _State:  # noqa: ARG001  # a node
+    return {"steps": ["three"]}
 
 
 def _graph(saver: BaseCheckpointSaver[str]) -> _Graph:
     """Three steps; the one in the middle asks."""
     builder = StateGraph(_State)
-    builder.add_node("one", _step("one"))
+    builder.add_node("one", _one)
     builder.add_node("ask", _ask)
-    builder.add_node("three", _step("three"))
+    builder.add_node("three", _three)
     builder.add_edge(START, "one")
     builder.add_edge("one", "ask")
     builder.add_edge("ask", "three")
@@ -249,6 +253,7 @@ class CheckpointContract:
 
 
 def _values_of_many_types() -> dict[str, object]:
+    # Without tuples, of which LangGraph's serializer makes lists, and whole numbers beyond 64 bits, which it refuses.
     return {
         "datetime": datetime(2026, 1, 2, 3, 4, 5, 6, UTC),
         "date": date(2026, 1, 2),
@@ -256,17 +261,16 @@ def _values_of_many_types() -> dict[str, object]:
         "timedelta": timedelta(days=1, microseconds=5),
         "decimal": Decimal("1.10"),
         "uuid": UUID(int=7),
-        "path": PurePosixPath("a/b"),
+        "path": Path("a/b"),
         "address": IPv4Address("127.0.0.1"),
         "bytes": b"\x00\xff",
         "set": {1, 2},
         "frozenset": frozenset({1}),
-        "tuple": (1, "a"),
         "nothing": None,
-        "number": 2**70,
+        "number": 2**63,
         "float": 0.1,
         "text": "ünï \x00 ✓",
-        "nested": {"a": [{"b": (1, 2)}]},
+        "nested": {"a": [{"b": [1, {2}]}]},
         "send": Send("node", {"a": 1}),
         "human": HumanMessage("hi", id="1"),
         "ai": AIMessage("", id="2", tool_calls=[{"name": "t", "args": {"a": 1}, "id": "c", "type": "tool_call"}]),

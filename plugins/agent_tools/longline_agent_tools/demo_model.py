@@ -100,7 +100,7 @@ class ChatDemo(BaseChatModel):
         tools: Sequence[dict[str, Any]] = (),
         **_: Any,  # options of other models
     ) -> Iterator[ChatGenerationChunk]:
-        reply = reply_to(messages, [tool["function"]["name"] for tool in tools])
+        reply = reply_to(messages, [tool["function"]["name"] for tool in tools if "function" in tool])
         seen = sum(count_words(message) for message in messages)
         if reply.calls:
             yield from _call_chunks(reply.calls)

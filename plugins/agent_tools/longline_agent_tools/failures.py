@@ -34,29 +34,17 @@ class ModelFailures(AgentMiddleware[Any, Any, Any]):
         super().__init__()
         self._choice = choice
 
-    def wrap_model_call(
-        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
-    ) -> ModelResponse[Any]:
-        """For graphs that are run synchronously."""
-        try:
-            return handler(request)
-        except Exception as error:
-            translated = translate(error, self._choice)
-            if translated is None:
-                raise
-        # Not chained: vendors' errors quote keys and requests, and a chain ends up in logs.
-        raise translated
-
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
-        """The same for all others."""
+        """Call the model; a failure that is its vendor's leaves as ours."""
         try:
             return await handler(request)
         except Exception as error:
             translated = translate(error, self._choice)
             if translated is None:
                 raise
+        # Not chained: vendors' errors quote keys and requests, and a chain ends up in logs.
         raise translated
 
 

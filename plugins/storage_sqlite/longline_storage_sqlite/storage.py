@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from longline.models.runs import Lease
 from longline.storage.capabilities import Capability
@@ -22,6 +22,8 @@ from longline_storage_sqlite.threads import SqliteThreads
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.store.base import BaseStore
+
+T = TypeVar("T")
 
 _SQL = load_statements("eventlog")
 _SCHEME = "sqlite"
@@ -78,12 +80,25 @@ def database_path(url: str) -> Path:
 @asynccontextmanager
 async def connect_sqlite(path: Path, settings: SqliteSettings) -> AsyncIterator[Storage]:
     """Open the file for as long as the context lasts."""
-    database = await asyncio.to_thread(open_database, path, settings)
-    parts = LangGraphParts(database)
+    loop = asyncio.get_running_loop()
+    opening = loop.run_in_executor(None, open_database, path, settings)
     try:
-        yield SqliteStorage(database, parts)
-    finally:
+        await _finished(opening)
+        database = opening.result()
+        parts = LangGraphParts(database)
         try:
-            await parts.close()
+            yield SqliteStorage(database, parts)
         finally:
-            await asyncio.to_thread(database.close)
+            await parts.close()
+    finally:
+        if opening.exception() is None:
+            await _finished(loop.run_in_executor(None, opening.result().close))
+
+
+async def _finished(work: "asyncio.Future[T]") -> None:
+    """Wait for work in a thread. A cancel takes effect when it is done: a thread cannot be stopped half way."""
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        raise

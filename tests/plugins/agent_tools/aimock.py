@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -82,7 +82,7 @@ def _wait_for_url(process: subprocess.Popen[str]) -> str:
                 return found.group(1)
     finally:
         watchdog.cancel()
-    raise AssertionError(f"aimock did not start: {''.join(said)}")
+    pytest.fail(f"aimock did not start: {''.join(said)}")
 
 
 def _installed() -> Path:
@@ -117,7 +117,7 @@ def _install(home: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _give_up(reason: str) -> None:
+def _give_up(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

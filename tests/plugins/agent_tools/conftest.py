@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from tests.plugins.agent_tools.aimock import Aimock, Fixture, serve_aimock
 
 import longline_agent_tools as plugin
 from longline.models.json import JsonObject, JsonValue
 from longline.settings import Settings, parse_settings
 from longline.tools.tool import Tool, ToolContext, ToolRegistry
-from tests.plugins.agent_tools.aimock import Aimock, serve_aimock
 
 MakeAgent = Callable[..., Awaitable[Any]]
 FORTY_TWO = {"name": "calculate", "arguments": {"expression": "20 + 22"}}
@@ -53,7 +53,7 @@ def secret(text: str = KEY) -> SecretStr:
 @pytest.fixture(scope="session")
 def aimock() -> Iterator[Aimock]:
     """An endpoint that accepts one key."""
-    fixtures = [
+    fixtures: list[Fixture] = [
         {"match": {"userMessage": "add", "hasToolResult": False}, "response": {"toolCalls": [FORTY_TWO]}},
         {"match": {"userMessage": "add", "toolResultContains": "42"}, "response": {"content": "It is 42."}},
         {

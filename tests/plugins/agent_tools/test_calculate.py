@@ -1,4 +1,5 @@
 """`calculate` computes what Python computes, and nothing else."""
+# ruff: noqa: RUF001 - signs as people type them
 
 import math
 import time
@@ -52,12 +53,12 @@ def test_the_value_is_what_python_computes(text: str) -> None:
 
 @given(st.text(alphabet="0123456789.eE+-*/%^()×÷, absmaxroundqrtpif_'\"[]{}:=<>!&|~@\n\t\\ü٣", max_size=40))
 def test_any_text_is_a_number_or_a_clear_refusal(text: str) -> None:
+    refusal = ""
     try:
         value = evaluate(text)
     except InvalidInputError as error:
-        assert str(error).startswith("cannot calculate")
-    else:
-        assert isinstance(value, int | float)
+        refusal = str(error)
+    assert refusal.startswith("cannot calculate") or isinstance(value, int | float)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ async def test_the_registered_tool_reads_the_real_clock() -> None:
     ["Mars/Base", "", "../../etc/passwd", "/etc/localtime", "Europe", "a\x00b", "x" * 5000, None, 3, ["UTC"], "ü"],
 )
 async def test_anything_else_is_refused_with_an_example(name: object) -> None:
-    with pytest.raises(InvalidInputError, match="unknown time zone .* use an IANA name such as Europe/Berlin") as caught:
+    with pytest.raises(
+        InvalidInputError, match=r"unknown time zone .* use an IANA name such as Europe/Berlin"
+    ) as caught:
         await TOOL.run({"timezone": name}, CONTEXT)  # type: ignore[dict-item]
     assert len(str(caught.value)) < 300

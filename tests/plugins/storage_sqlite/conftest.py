@@ -5,10 +5,10 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
-from longline_storage_sqlite.settings import SqliteSettings
-from longline_storage_sqlite.storage import sqlite_backend
 
 from longline.storage.protocols import Storage
+from longline_storage_sqlite.settings import SqliteSettings
+from longline_storage_sqlite.storage import sqlite_backend
 
 
 @pytest.fixture

@@ -34,6 +34,8 @@ CREATE TABLE threads (
     has_run INTEGER NOT NULL DEFAULT 0
 );
 
+CREATE INDEX threads_by_age ON threads (created_at, thread_id);
+
 -- `position` is the order of insertion, which is the order of waiting on a thread.
 CREATE TABLE runs (
     position INTEGER PRIMARY KEY,

@@ -24,11 +24,11 @@ SELECT
 
 -- name: claim
 -- Start runs that are due and next on their threads, and take over those whose lease ran out. First come, first served
--- among what is due: a delayed run holds up nobody.
+-- among what is due: a delayed run holds up nobody. (Left alone, SQLite would walk through all runs for their order.)
 UPDATE runs
 SET status = 'running', attempt = attempt + 1, lease_owner = :owner, lease_expires_at = :expires_at
 WHERE position IN (
-    SELECT position FROM runs WHERE status = 'running' AND lease_expires_at <= :lease_now
+    SELECT position FROM runs INDEXED BY runs_one_running WHERE status = 'running' AND lease_expires_at <= :lease_now
     UNION ALL
     SELECT position FROM runs AS waiting
     WHERE status = 'pending'
