@@ -6,10 +6,12 @@ from longline.asgi.mount import AppWrapper
 from longline.asgi.request_id import with_request_id
 from longline.auth.access import AccessRule
 from longline.auth.authenticator import Authenticator
+from longline.defaults.langgraph_json import LangGraphJsonSettings, graph_definitions
 from longline.defaults.owner_rule import OwnerRule
 from longline.defaults.run_log import RunLog
 from longline.defaults.static_tokens import StaticTokens, StaticTokensSettings
 from longline.events.broker import BrokerBackend, connect_memory
+from longline.graphs.definition import GraphDefinition
 from longline.hookspecs import hookimpl
 from longline.runs.listeners import RunListener
 from longline.services.server import Server
@@ -19,7 +21,10 @@ from longline.tasks import BackgroundTask
 
 @hookimpl
 def register_settings() -> Sequence[SettingsSection]:
-    return [SettingsSection("static_tokens", StaticTokensSettings)]
+    return [
+        SettingsSection("langgraph", LangGraphJsonSettings),
+        SettingsSection("static_tokens", StaticTokensSettings),
+    ]
 
 
 @hookimpl
@@ -36,6 +41,11 @@ def register_authenticators(settings: Settings) -> Sequence[Authenticator]:
 @hookimpl
 def register_access_rules() -> Sequence[AccessRule]:
     return [OwnerRule()]
+
+
+@hookimpl
+def register_graph_sources(settings: Settings) -> Sequence[GraphDefinition]:
+    return graph_definitions(settings.section(LangGraphJsonSettings))
 
 
 @hookimpl

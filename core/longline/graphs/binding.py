@@ -1,9 +1,10 @@
 """The configuration of a run: defaults, assistant, caller, server. One pure function, and its reverse at the start."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from longline.auth.principal import LOCAL, Principal
+from longline.graphs.definition import GraphDefinition
 from longline.models.assistants import Assistant
 from longline.models.json import JsonObject, JsonValue
 
@@ -37,21 +38,26 @@ class MergedConfig:
 
 def merge_config(
     *,
-    defaults: JsonObject,
+    definition: GraphDefinition,
     assistant: Assistant,
     config: JsonObject,
     context: JsonObject | None,
     metadata: JsonObject,
     injected: Injected,
+    is_secret: Callable[[str], bool],
 ) -> MergedConfig:
     """Lowest to highest: graph defaults, the assistant's config and context, the run's, what the server injects.
 
     A caller may override what the assistant set, never what the server injects. `context` of a run is part of its
-    configurable values too, so that graphs of either style see it.
+    configurable values too, so that graphs of either style see it. A run that sets one of the graph's `destinations`
+    gets none of the assistant's secrets.
     """
     own = _callers(_object(config.get("configurable")))
-    theirs = _callers(_object(assistant.config.get("configurable")))
-    configurable = defaults | theirs | own | _callers(context or {}) | _injected(assistant, injected)
+    said = _callers(context or {})
+    theirs, theirs_context = _callers(_object(assistant.config.get("configurable"))), assistant.context
+    if definition.destinations & {*own, *said}:
+        theirs, theirs_context = _without(theirs, is_secret), _without(theirs_context, is_secret)
+    configurable = definition.defaults | theirs | own | said | _injected(assistant, injected)
     merged: JsonObject = {
         key: source[key] for source in (assistant.config, config) for key in _OPTIONS if source.get(key) is not None
     }
@@ -66,7 +72,7 @@ def merge_config(
     tags = [*_list(assistant.config.get("tags")), *_list(config.get("tags"))]
     if tags:
         merged["tags"] = list(dict.fromkeys(str(tag) for tag in tags))
-    joined = {**assistant.context, **_callers(context or {})}
+    joined = {**theirs_context, **said}
     return MergedConfig(config=merged, context=joined or None)
 
 
@@ -146,6 +152,10 @@ def _callers(values: JsonObject) -> JsonObject:
     return {
         key: value for key, value in values.items() if key not in _SERVER_KEYS and not key.startswith(_SERVER_PREFIXES)
     }
+
+
+def _without(values: JsonObject, is_secret: Callable[[str], bool]) -> JsonObject:
+    return {key: value for key, value in values.items() if not is_secret(key)}
 
 
 def _object(value: JsonValue) -> JsonObject:

@@ -165,12 +165,13 @@ class RunService:
             checkpoint=request.checkpoint,
         )
         merged = merge_config(
-            defaults=self._graphs.definition(assistant.graph_id).defaults,
+            definition=self._graphs.definition(assistant.graph_id),
             assistant=assistant,
             config=request.config,
             context=request.context,
             metadata=request.metadata,
             injected=injected,
+            is_secret=self._vault.is_secret,
         )
         return RunSpec(
             graph_id=assistant.graph_id,

@@ -31,5 +31,6 @@ def register_graph_sources(settings: Settings, tools: ToolRegistry) -> Sequence[
             origin="plugin agent_tools",
             load=partial(load_agent, settings.section(AgentToolsSettings), tools),
             description="An assistant with a model, a prompt and tools of your choice.",
+            destinations=frozenset({"base_url", "mcp_config", "rag"}),
         ),
     )

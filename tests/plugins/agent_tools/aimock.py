@@ -89,6 +89,8 @@ def _installed() -> Path:
     """Its program, installed once per machine and version into the temporary folder."""
     home = Path(tempfile.gettempdir(), f"longline-aimock-{VERSION}-{os.getuid() if hasattr(os, 'getuid') else 0}")
     program = Path("node_modules", "@copilotkit", "aimock", "dist", "cli.js")
+    if shutil.which("node") is None:
+        _give_up("Node.js is not installed, and aimock runs on it")
     if not (home / program).exists():
         _install(home)
     return home / program
@@ -96,8 +98,8 @@ def _installed() -> Path:
 
 def _install(home: Path) -> None:
     npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        _give_up("Node.js with npm is not installed, and aimock runs on it")
+    if npm is None:
+        _give_up("npm is not installed, and aimock comes from there")
     scratch = Path(tempfile.mkdtemp(prefix="longline-aimock-"))
     command = [npm, "install", "--prefix", str(scratch), "--no-audit", "--no-fund", "--no-package-lock", "--no-save"]
     try:
