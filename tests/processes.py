@@ -26,16 +26,28 @@ def free_port() -> int:
 class ServerProcess:
     """A `longline dev` in a folder. `output` is what it printed so far."""
 
-    def __init__(self, folder: Path, *arguments: str, port: int | None = None, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        port: int | None = None,
+        env: dict[str, str] | None = None,
+        program: Path = LONGLINE,
+    ) -> None:
         self.folder = folder
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / f"server-{self.port}-{time.monotonic_ns()}.log"
-        command = [str(LONGLINE), "dev", "--port", str(self.port), "--no-reload", *arguments]
+        command = [str(program), "dev", "--port", str(self.port), "--no-reload", *arguments]
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("LONGLINE_", "OPENAI_", "DATABASE_"))}
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env={**clean, **(env or {})}, start_new_session=True
+                command,
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**clean, **(env or {})},
+                start_new_session=True,
             )
 
     @property
@@ -67,9 +79,11 @@ class ServerProcess:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[ServerProcess]:
+def running(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, program: Path = LONGLINE
+) -> Iterator[ServerProcess]:
     """A ready server, stopped at the end however the test ends."""
-    server = ServerProcess(folder, *arguments, env=env)
+    server = ServerProcess(folder, *arguments, env=env, program=program)
     try:
         server.wait_ready()
         yield server

@@ -1,1 +1,1 @@
-"""Hosts."""
+"""The hosts: what the `longline` command starts. They choose plugins, read the environment and open the socket."""

@@ -11,7 +11,7 @@ from ..processes import running
 SECRET = "sk-Zq8-never-to-be-seen-7fA3"
 OTHER = "sk-Other-Wq2-hidden-too-91bC"
 
-GRAPH = '''
+GRAPH = """
 from typing import Any
 from typing_extensions import TypedDict
 from langgraph.config import get_stream_writer
@@ -35,7 +35,7 @@ builder = StateGraph(State)
 builder.add_node("look", look)
 builder.add_edge(START, "look")
 graph = builder.compile()
-'''
+"""
 
 CONFIGURABLE = {"custom_api_key": SECRET, "apiKeys": {"OPENAI_API_KEY": OTHER}, "model_name": "openai:gpt-4o"}
 MODES = ["values", "updates", "messages-tuple", "events", "debug", "tasks", "checkpoints", "custom"]
@@ -93,7 +93,10 @@ def test_a_secret_is_in_no_row_checkpoint_stream_log_or_response(project: Path) 
 
     written = [path for path in project.rglob("*") if path.is_file() and path.suffix != ".py"]
     assert any(path.suffix == ".db" for path in written)
-    for place, data in [*((str(p), p.read_bytes()) for p in written), *((f"answer {n}", b) for n, b in enumerate(said))]:
+    for place, data in [
+        *((str(p), p.read_bytes()) for p in written),
+        *((f"answer {n}", b) for n, b in enumerate(said)),
+    ]:
         for secret in (SECRET, OTHER):
             assert secret.encode() not in data, f"a secret stands in {place}"
 

@@ -8,7 +8,7 @@ import pytest
 
 from ..processes import ServerProcess, running, wait_for
 
-GRAPH = '''
+GRAPH = """
 import asyncio, operator, pathlib
 from typing import Annotated
 from typing_extensions import TypedDict
@@ -44,13 +44,15 @@ builder.add_edge(START, "one")
 builder.add_edge("one", "two")
 builder.add_edge("two", "three")
 graph = builder.compile()
-'''
+"""
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "steps.py").write_text(GRAPH)
-    (tmp_path / "langgraph.json").write_text(json.dumps({"dependencies": ["."], "graphs": {"steps": "./steps.py:graph"}}))
+    (tmp_path / "langgraph.json").write_text(
+        json.dumps({"dependencies": ["."], "graphs": {"steps": "./steps.py:graph"}})
+    )
     return tmp_path
 
 

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from longline.graphs.definition import GraphDefinition
 from longline.graphs.registry import GraphRegistry
 from longline.runtime import Runtime

@@ -4,6 +4,7 @@ import asyncio
 
 import orjson
 import pytest
+
 from longline.auth.principal import LOCAL
 from longline.errors import NotCancellableError, NotFoundError, ThreadBusyError
 from longline.models.runs import CancelRequest, RunQuery, RunStatus
@@ -128,7 +129,9 @@ async def test_deleting_a_thread_drops_its_running_run_and_ends_its_readers(open
             await server.threads.get(LOCAL, thread.thread_id)
 
 
-async def test_a_caller_that_goes_away_while_creating_leaves_no_run_that_nobody_executes(open_server: OpenServer) -> None:
+async def test_a_caller_that_goes_away_while_creating_leaves_no_run_that_nobody_executes(
+    open_server: OpenServer,
+) -> None:
     gate = Gate()
     gate.opened.set()
     async with open_server({"gated": gated(gate)}) as server:

@@ -4,6 +4,7 @@ import asyncio
 
 import orjson
 import pytest
+
 from longline.auth.principal import LOCAL
 from longline.models.events import BEGINNING
 from longline.models.runs import RunStatus

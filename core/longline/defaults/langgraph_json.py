@@ -184,7 +184,7 @@ def _env(value: object, faults: list[str]) -> str | dict[str, str]:
         return value
     if isinstance(value, dict) and all(isinstance(item, str | int | float) for item in value.values()):
         return {name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items()}
-    faults.append(f'"env" must be the path of a file, e.g. ".env", or an object of names and values; got {_kind(value)}')
+    faults.append(f'"env" must be a file, e.g. ".env", or an object of names and values; got {_kind(value)}')
     return {}
 
 

@@ -65,12 +65,13 @@ class RunReader:
                 self._is_replaying = False
             if not await self._live.wait(timeout):
                 return None
+            if self._live.has_overflowed:
+                self._recover()
+                continue
             fresh = self._fresh(self._live.take())
             if fresh:
                 return fresh
-            if self._live.has_overflowed:
-                self._recover()
-            elif self._live.end is not None:
+            if self._live.end is not None:
                 return []
 
     async def wait_for_end(self, timeout: float) -> RunEnd | None:  # noqa: ASYNC109  # None is an answer here
@@ -91,5 +92,6 @@ class RunReader:
     def _recover(self) -> None:
         if not self._is_kept:
             raise SlowSubscriberError(self._run_id)
+        self._live.take()  # what came after the drop is in the log too
         self._live.has_overflowed = False
         self._is_replaying = True

@@ -189,7 +189,8 @@ class RunCancelContract:
         running = await begin(storage)
         waiting = await put(storage, sample_run(running.thread_id))
         await storage.runs.cancel([waiting.run_id], _INTERRUPT, at=moment(3))
-        assert (await storage.threads.get(running.thread_id)).status is ThreadStatus.BUSY
+        thread = await storage.threads.get(running.thread_id)
+        assert (thread.status, thread.error) == (ThreadStatus.BUSY, None)
         await storage.runs.finish(running.lease, ended(), at=moment(4))
         thread = await storage.threads.get(running.thread_id)
         assert (thread.status, thread.error) == (ThreadStatus.IDLE, None)

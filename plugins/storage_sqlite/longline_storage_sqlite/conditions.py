@@ -58,7 +58,7 @@ def _translate(wanted: Filter, column: Column) -> Condition:
         case AnyOf(parts):
             return _join([_translate(part, column) for part in parts], " OR ", "0")
         case Equals(key, str() as value) if _PLAIN_KEY.fullmatch(key):
-            return Condition(_SQL[f"{column}_text"], (_path(key), _path(key), value))
+            return Condition(_SQL[f"{column}_text"], (_encoded(wanted), _path(key), _path(key), value))
         case Equals(key, bool() | None as value) if _PLAIN_KEY.fullmatch(key):
             return Condition(_SQL[f"{column}_kind"], (_path(key), _KINDS[value]))
         case _:
@@ -77,7 +77,11 @@ def _path(key: str) -> str:
 
 
 def _by_function(wanted: Filter, column: Column) -> Condition:
-    return Condition(_SQL[f"{column}_other"], (orjson.dumps(_encode_filter(wanted)).decode(),))
+    return Condition(_SQL[f"{column}_other"], (_encoded(wanted),))
+
+
+def _encoded(wanted: Filter) -> str:
+    return orjson.dumps(_encode_filter(wanted)).decode()
 
 
 def _encode_filter(wanted: Filter) -> list[object]:

@@ -1,6 +1,7 @@
 """LangGraph's saver and store over the open file, made when they are first asked for."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from longline.models.runs import Lease
@@ -19,6 +20,7 @@ class LangGraphParts:
         self._making = asyncio.Lock()
         self._saver: FencedSqliteSaver | None = None
         self._items: SqliteItems | None = None
+        self._opened = AsyncExitStack()
 
     async def checkpointer(self, lease: Lease | None) -> "FencedSqliteSaver":
         """The saver, bound to the lease if one is given."""
@@ -27,6 +29,7 @@ class LangGraphParts:
                 if self._saver is None:
                     make = await asyncio.to_thread(_load_saver)
                     self._saver = await make.open(self._database)
+                    self._opened.push_async_callback(self._saver.aclose)
         return self._saver if lease is None else self._saver.bound(lease)
 
     async def items(self) -> "SqliteItems":
@@ -36,14 +39,12 @@ class LangGraphParts:
                 if self._items is None:
                     make = await asyncio.to_thread(_load_items)
                     self._items = await make.open(self._database)
+                    self._opened.push_async_callback(self._items.aclose)
         return self._items
 
     async def close(self) -> None:
         """Close what was opened."""
-        if self._items is not None:
-            await self._items.aclose()
-        if self._saver is not None:
-            await self._saver.aclose()
+        await self._opened.aclose()
 
 
 def _load_saver() -> "type[FencedSqliteSaver]":

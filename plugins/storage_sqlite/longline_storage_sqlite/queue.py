@@ -33,7 +33,7 @@ from longline_storage_sqlite.statements import load_statements
 _SQL = load_statements("queue")
 _THREADS = load_statements("threads")
 
-_KEEP_TIMEOUT_SECONDS = 10.0  # longer than the writer waits for a locked file, so that the cause is what is told
+_KEEP_EXTRA_SECONDS = 5.0  # beyond the writer's patience with a locked file, so that the cause is what is told
 
 
 class SqliteRunQueue:
@@ -73,7 +73,9 @@ class SqliteRunQueue:
             expires_at = lease_micros(lease_seconds)
             return [_keep(connection, owner, lease, expires_at) for lease in leases]
 
-        return self._database.writer.run_blocking(work, timeout_seconds=_KEEP_TIMEOUT_SECONDS)
+        return self._database.writer.run_blocking(
+            work, timeout_seconds=self._database.busy_timeout_seconds + _KEEP_EXTRA_SECONDS
+        )
 
     async def release(self, lease: Lease) -> None:
         """See RunQueue."""

@@ -42,7 +42,7 @@ class SqliteStorage:
         self.threads = SqliteThreads(database)
         self.runs = SqliteRunQueue(database)
         self.events = SqliteEventLog(database)
-        self.facts = StorageFacts(kind="SQLite", place=str(database.path))
+        self.facts = StorageFacts(kind="SQLite", place=str(database.path.absolute()))
 
     async def checkpointer(self, lease: Lease | None = None) -> "BaseCheckpointSaver[str]":
         """See Storage."""

@@ -1,4 +1,4 @@
-"""The routes below /hello. They see requests and the server's services; storage and engine are none of their business."""
+"""The routes below /hello. They see requests and services, never storage or engine."""
 
 import json
 from contextlib import suppress
@@ -11,11 +11,11 @@ from starlette.routing import Route
 
 from longline.asgi.mount import PRINCIPAL
 from longline.auth.principal import Principal
-from longline.errors import InvalidInputError, LonglineError, NotCancellableError, NotFoundError
+from longline.errors import LonglineError, NotCancellableError, NotFoundError
 from longline.models.runs import CancelRequest, Run
 from longline.services.runs import RunRequest
 from longline.services.server import Server
-from longline_hello.errors import STATUSES, NoAnswerError
+from longline_hello.errors import STATUSES, BadQuestionError, LateAnswerError, NoAnswerError
 from longline_hello.greeting import greet
 from longline_hello.settings import HelloSettings
 
@@ -32,7 +32,7 @@ def make_app(server: Server) -> Starlette:
     return Starlette(
         routes=[
             Route("/run", routes.run, methods=["POST"]),
-            Route("/{name}", routes.hello, methods=["GET"]),
+            Route("/greet/{name}", routes.greet, methods=["GET"]),
         ],
         exception_handlers={LonglineError: _refuse},
     )
@@ -45,8 +45,8 @@ class Routes:
         self._runs = server.runs
         self._settings = server.settings.section(HelloSettings)
 
-    async def hello(self, request: Request) -> Response:
-        """`GET /hello/{name}`."""
+    async def greet(self, request: Request) -> Response:
+        """`GET /hello/greet/{name}`."""
         return JSONResponse({"text": greet(self._settings, request.path_params["name"])})
 
     async def run(self, request: Request) -> Response:
@@ -61,10 +61,10 @@ class Routes:
             end = await reader.wait_for_end(self._settings.answer_seconds)
         if end is None:
             await self._give_up(principal, run)
-            raise NoAnswerError(f"no answer within {self._settings.answer_seconds:g} s")
-        if end.result is None:
-            raise NoAnswerError(end.failure.message if end.failure else "the run was cancelled")
-        return JSONResponse({"run_id": run.run_id, "text": _last_text(end.result)})
+            raise LateAnswerError(self._settings.answer_seconds)
+        if end.failure is not None:
+            raise NoAnswerError(end.failure.message)
+        return JSONResponse({"run_id": run.run_id, "text": _last_text(end.result or b"{}")})
 
     async def _give_up(self, principal: Principal, run: Run) -> None:
         request = CancelRequest(action="rollback", reason="nobody waits for the answer any longer")
@@ -76,14 +76,14 @@ def _question(body: bytes) -> Question:
     try:
         return Question.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidInputError('the body must be {"text": "a question"}') from error
+        raise BadQuestionError from error
 
 
 def _last_text(values: bytes) -> str:
     """The text of the last message in a run's final state."""
     messages = json.loads(values).get("messages")
     if not messages:
-        raise NoAnswerError("the assistant left no message")
+        raise NoAnswerError
     content = messages[-1]["content"]
     return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
 

@@ -1,15 +1,15 @@
 """The tool `hello_greet`, for every agent and protocol of the server."""
 
-from longline.errors import InvalidInputError
 from longline.models.json import JsonObject, JsonValue
 from longline.tools.tool import Tool, ToolContext
+from longline_hello.errors import BadNameError
 from longline_hello.settings import HelloSettings
 
 
 def greet(settings: HelloSettings, name: str) -> str:
-    """The greeting for a name. Raises InvalidInputError."""
+    """The greeting for a name. Raises BadNameError."""
     if not name.strip():
-        raise InvalidInputError("name must not be empty")
+        raise BadNameError
     return f"{settings.greeting}, {name.strip()}!"
 
 
@@ -19,7 +19,7 @@ def make_tool(settings: HelloSettings) -> Tool:
     async def run(arguments: JsonObject, context: ToolContext) -> JsonValue:
         name = arguments.get("name", context.principal.display_name or "you")
         if not isinstance(name, str):
-            raise InvalidInputError("name must be a string")
+            raise BadNameError
         return greet(settings, name)
 
     return Tool(

@@ -1,6 +1,9 @@
 -- name: metadata_text
--- The member at a path is this very string.
-(json_type(metadata, ?) = 'text' AND json_extract(metadata, ?) = ?)
+-- The member at a path is this very string. SQLite cuts strings off at a NUL, so documents with one go the other way.
+CASE
+    WHEN instr(metadata, '\u0000') THEN longline_matches(?, metadata)
+    ELSE json_type(metadata, ?) = 'text' AND json_extract(metadata, ?) = ?
+END
 
 -- name: metadata_kind
 -- The member at a path is of this JSON type: true, false or null.
@@ -11,8 +14,11 @@ json_type(metadata, ?) = ?
 longline_matches(?, metadata)
 
 -- name: values_text
--- The member at a path is this very string; a thread without values never matches.
-(json_type(CAST("values" AS TEXT), ?) = 'text' AND json_extract(CAST("values" AS TEXT), ?) = ?)
+-- The member at a path is this very string (see metadata_text); a thread without values never matches.
+CASE
+    WHEN instr(CAST("values" AS TEXT), '\u0000') THEN longline_matches(?, "values")
+    ELSE json_type(CAST("values" AS TEXT), ?) = 'text' AND json_extract(CAST("values" AS TEXT), ?) = ?
+END
 
 -- name: values_kind
 -- The member at a path is of this JSON type: true, false or null.

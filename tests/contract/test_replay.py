@@ -1,0 +1,72 @@
+"""The recorded transcripts of the LangGraph Server API, group by group, against `longline dev`.
+
+The recording lies beside the repository, in `../shared/contract`: `capture.py` plays the requests, `compare.py` judges
+the answers. A group has a server and a database of its own.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import running
+
+HERE = Path(__file__).parent
+KIT = HERE.parents[2] / "shared" / "contract"
+GROUPS = (
+    "streaming", "resuming", "stateless", "interrupts", "graph_errors", "run_context", "errors", "multitask", "cancel",
+    "disconnect", "heartbeat", "joining", "delayed", "durability", "history", "assistants", "threads",
+)  # fmt: skip
+_LINES = (HERE / "known.txt").read_text("utf-8").splitlines()
+KNOWN = frozenset(line.split()[0] for line in _LINES if line and not line.startswith("#"))
+_PLAY_SECONDS = 300
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(_PLAY_SECONDS + 60),
+    pytest.mark.skipif(not (KIT / "capture.py").is_file(), reason="no recorded transcripts in ../shared/contract"),
+]
+
+
+def _kit(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, program, *arguments],
+        cwd=KIT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=_PLAY_SECONDS,
+    )
+
+
+def _capture(folder: Path, group: str) -> Path:
+    """The transcripts of one group, from a server with an empty database."""
+    project, out = folder / "graphs", folder / "transcripts"
+    shutil.copytree(KIT / "graphs", project)
+    with running(project) as server:
+        played = _kit("capture.py", "--base", server.url, "--out", str(out), "--only", group)
+        assert played.returncode == 0, f"{played.stdout}{played.stderr}\n--- the server:\n{server.output[-5000:]}"
+    return out
+
+
+def _compare(transcripts: Path) -> dict[str, Any]:
+    """Transcript → level and findings."""
+    judged = _kit("compare.py", str(transcripts), "--json")
+    assert judged.stdout, judged.stderr
+    found: dict[str, Any] = json.loads(judged.stdout)["transcripts"]
+    return found
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_answer_is_as_recorded(group: str, tmp_path: Path) -> None:
+    judged = _compare(_capture(tmp_path, group))
+    different = {name: found["different"] for name, found in judged.items() if found["level"] == "different"}
+    unexpected = {name: findings for name, findings in different.items() if name not in KNOWN}
+    assert not unexpected, json.dumps(unexpected, indent=1, ensure_ascii=False)
+    mended = (KNOWN & judged.keys()) - different.keys()
+    assert not mended, f"take these out of known.txt, they are as recorded: {', '.join(sorted(mended))}"

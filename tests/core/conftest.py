@@ -1,0 +1,83 @@
+"""Time that tests move, and plugins that are really installed."""
+
+import asyncio
+import selectors
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+
+class _Jump(selectors.DefaultSelector):
+    """A selector that never waits: where nothing is ready, time passes at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed = 0.0
+
+    def select(self, timeout: float | None = None):
+        ready = super().select(0)
+        if not ready and timeout is None:
+            ready = super().select(10)  # a thread is at work; nothing is due
+        elif not ready and timeout > 0:
+            self.passed += timeout
+        return ready
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock jumps to the next timer as soon as nobody has anything to do. Not for threads."""
+
+    def __init__(self) -> None:
+        self._jump = _Jump()
+        super().__init__(self._jump)
+
+    def time(self) -> float:
+        return self._jump.passed
+
+
+@pytest.fixture
+def jumping() -> tuple[str, dict[str, object]]:
+    """What `anyio_backend` returns in a module whose tests wait for long times."""
+    return ("asyncio", {"loop_factory": JumpingLoop})
+
+
+InstallPlugin = Callable[..., str]
+
+
+@pytest.fixture
+def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstallPlugin]:
+    """`install_plugin(name, source)` writes a package and its metadata as pip would and makes both importable. Further
+    arguments: `module`, `distribution`, `version`, and `files` (other modules of the package)."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    before = set(sys.modules)
+
+    def install(
+        name: str,
+        source: str,
+        *,
+        module: str | None = None,
+        distribution: str | None = None,
+        version: str = "1.2.3",
+        files: dict[str, str] | None = None,
+    ) -> str:
+        module = module or f"longline_example_{name}"
+        distribution = distribution or module.replace("_", "-")
+        package = site / module
+        package.mkdir()
+        (package / "__init__.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        for file, text in (files or {}).items():
+            (package / file).write_text(textwrap.dedent(text), encoding="utf-8")
+        info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[longline]\n{name} = {module}\n")
+        return module
+
+    yield install
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(site)):
+            del sys.modules[name]
