@@ -102,9 +102,9 @@ def main() -> None:
             server.terminate()
             server.wait(20)
     print(f"raw LangGraph ainvoke     {limit:8.2f} ms")
-    print(f"runs/wait over HTTP       {found['wait']:8.2f} ms   {found['wait'] / limit:5.1f} × raw")
-    print(f"first event over HTTP     {found['first']:8.2f} ms   {found['first'] / limit:5.1f} × raw")
-    print(f"runs/wait, 16 at once     {found['rate16']:8.0f} /s   {found['rate16'] * limit / 1000:5.2f} × one raw core")
+    print(f"runs/wait over HTTP       {found['wait']:8.2f} ms   {found['wait'] / limit:5.1f} x raw")
+    print(f"first event over HTTP     {found['first']:8.2f} ms   {found['first'] / limit:5.1f} x raw")
+    print(f"runs/wait, 16 at once     {found['rate16']:8.0f} /s   {found['rate16'] * limit / 1000:5.2f} x one raw core")
     print(f"boot to /ok               {boot:8.2f} s")
     print(f"resident after the runs   {pages * os.sysconf('SC_PAGE_SIZE') / 2**20:8.0f} MiB")
 

@@ -93,3 +93,23 @@ class NoSuchFileError(HostError):
     def __init__(self, path: str, wanted: str) -> None:
         super().__init__(f"{path}: {wanted}")
         self.path = path
+
+
+class ServerUnreachableError(HostError):
+    """No server answers at a URL, or it went away in the middle."""
+
+    code = "server_unreachable"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"the server at {url} does not answer: {reason}; is it running?")
+        self.url = url
+
+
+class ServerRefusedError(HostError):
+    """The server answers with an error."""
+
+    code = "server_refused"
+
+    def __init__(self, url: str, status: int, detail: str) -> None:
+        super().__init__(f"{url} answers {status}: {detail}")
+        self.status = status

@@ -81,7 +81,7 @@ def run_server(
     `on_ready` is awaited beside the serving as soon as requests are answered. A child of the reloader leaves SIGINT to
     its parent, and ends when the parent is gone. Raises what opening the Runtime raises.
     """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=new_loop()) as runner:
         runner.run(_serve(runtime, bound, on_ready, is_child=is_child))
         _leave_soon(_LEAVE_SECONDS, 0)
     return 0
@@ -116,7 +116,8 @@ async def _beside(work: Awaitable[None]) -> None:
         logger.exception("host task failed")
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def new_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loops of this platform; None: asyncio's own."""
     if sys.platform == "win32":
         return None
     import uvloop  # noqa: PLC0415  # not for every platform

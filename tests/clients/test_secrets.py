@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ..processes import running
+from tests.processes import running
 
 SECRET = "sk-Zq8-never-to-be-seen-7fA3"
 OTHER = "sk-Other-Wq2-hidden-too-91bC"
@@ -29,7 +29,8 @@ def look(state, config):
     if state.get("fail"):
         raise ValueError(f"the key was {key}")
     clear = key.get_secret_value() if key is not None else ""
-    return {"seen": {"length": len(clear), "shown": str(key), "names": sorted(keys), "model": configurable.get("model_name")}}
+    model = configurable.get("model_name")
+    return {"seen": {"length": len(clear), "shown": str(key), "names": sorted(keys), "model": model}}
 
 builder = StateGraph(State)
 builder.add_node("look", look)

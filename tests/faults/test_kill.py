@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ..processes import ServerProcess, running, wait_for
+from tests.processes import ServerProcess, running, wait_for
 
 GRAPH = """
 import asyncio, operator, pathlib

@@ -12,9 +12,8 @@ from typing_extensions import TypedDict
 from longline.auth.principal import LOCAL
 from longline.models.runs import RunStatus
 from longline.services.runs import RunRequest
-
-from .conftest import OpenServer
-from .graphs import Gate, gated
+from tests.races.conftest import OpenServer
+from tests.races.graphs import Gate, gated
 
 pytestmark = pytest.mark.anyio
 

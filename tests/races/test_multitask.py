@@ -11,9 +11,8 @@ from longline.models.runs import CancelRequest, RunQuery, RunStatus
 from longline.models.threads import ThreadStatus
 from longline.services.runs import RunRequest
 from longline.services.server import Server
-
-from .conftest import OpenServer
-from .graphs import Gate, gated
+from tests.races.conftest import OpenServer
+from tests.races.graphs import Gate, gated
 
 pytestmark = pytest.mark.anyio
 

@@ -9,9 +9,8 @@ from longline.auth.principal import LOCAL
 from longline.models.events import BEGINNING
 from longline.models.runs import RunStatus
 from longline.services.runs import RunRequest
-
-from .conftest import OpenServer
-from .graphs import Gate, gated
+from tests.races.conftest import OpenServer
+from tests.races.graphs import Gate, gated
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +25,7 @@ async def test_a_run_that_is_stopped_with_its_server_goes_on_where_it_was(open_s
             await first.reached.wait()
     second.opened.set()
     async with open_server({"gated": gated(second)}) as server:
-        found, reader = await server.runs.join(LOCAL, thread.thread_id, run.run_id, after=BEGINNING)
+        _, reader = await server.runs.join(LOCAL, thread.thread_id, run.run_id, after=BEGINNING)
         events = []
         while batch := await reader.read(10):
             events += batch
@@ -71,21 +70,48 @@ async def test_a_resumable_stream_read_from_any_point_gives_the_rest_exactly_onc
 
 
 async def test_a_run_that_keeps_killing_its_worker_ends_with_an_error(open_server: OpenServer) -> None:
-    gates = [Gate() for _ in range(3)]
-    run = None
-    for gate in gates[:2]:
-        async with open_server({"gated": gated(gate)}, max_attempts=2) as server:
-            if run is None:
-                thread = await server.threads.create(LOCAL)
-                request = RunRequest(assistant="gated", thread_id=thread.thread_id, input={"name": "a"})
-                run = await server.runs.create(LOCAL, request)
+    dying, gate = [Gate(), Gate()], Gate()
+    thread_id, run_id = None, None
+    for dead in dying:
+        async with open_server({"gated": gated(dead)}, max_attempts=2) as server:
+            if run_id is None:
+                thread_id = (await server.threads.create(LOCAL)).thread_id
+                request = RunRequest(assistant="gated", thread_id=thread_id, input={"name": "a"})
+                run_id = (await server.runs.create(LOCAL, request)).run_id
             async with asyncio.timeout(10):
-                await gate.reached.wait()
-    async with open_server({"gated": gated(gates[2])}, max_attempts=2) as server:
-        _, reader = await server.runs.join(LOCAL, thread.thread_id, run.run_id)
+                await dead.reached.wait()
+            server.scheduler.abandon(run_id)  # as a killed process: the row stays running, nobody tells it
+            async with asyncio.timeout(10):
+                while server.scheduler.running_count:
+                    await asyncio.sleep(0.005)
+    async with open_server({"gated": gated(gate)}, max_attempts=2) as server:
+        _, reader = await server.runs.join(LOCAL, thread_id, run_id)
         end = await reader.wait_for_end(10)
         reader.close()
         assert end is not None
         assert end.status is RunStatus.ERROR
         assert end.failure.error == "TooManyAttemptsError"
-        assert gates[2].visits == 0
+        assert gate.visits == 0
+        thread = await server.threads.get(LOCAL, thread_id)
+        assert orjson.loads(thread.values)["steps"] == ["before"]
+
+
+async def test_a_run_that_was_handed_back_often_is_not_taken_for_a_killer(open_server: OpenServer) -> None:
+    thread_id, run_id = None, None
+    for _ in range(4):
+        gate = Gate()
+        async with open_server({"gated": gated(gate)}, max_attempts=2) as server:
+            if run_id is None:
+                thread_id = (await server.threads.create(LOCAL)).thread_id
+                request = RunRequest(assistant="gated", thread_id=thread_id, input={"name": "a"})
+                run_id = (await server.runs.create(LOCAL, request)).run_id
+            async with asyncio.timeout(10):
+                await gate.reached.wait()
+    gate = Gate()
+    gate.opened.set()
+    async with open_server({"gated": gated(gate)}, max_attempts=2) as server:
+        _, reader = await server.runs.join(LOCAL, thread_id, run_id)
+        end = await reader.wait_for_end(10)
+        reader.close()
+        assert end is not None
+        assert end.status is RunStatus.SUCCESS

@@ -10,6 +10,7 @@ from longline.errors import GraphLoadError, LonglineError, UnknownGraphError
 from longline.graphs.definition import GraphDefinition
 from longline.graphs.factories import FactoryCall, as_graph, call_factory, is_factory
 from longline.graphs.loading import describe_cause, place_of
+from longline.slow_imports import import_langgraph
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -86,8 +87,7 @@ class GraphRegistry:
 
 def _load(definition: GraphDefinition) -> object:
     """Runs on a worker thread: imports may block for seconds."""
-    import langgraph.pregel  # noqa: F401, PLC0415  # the slow import, off the event loop
-
+    import_langgraph()
     try:
         loaded = definition.load()
         return loaded if is_factory(loaded) else as_graph(loaded)

@@ -73,7 +73,8 @@ class CancelRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as stored. `not_before` is when it may start, `attempt` how often it was claimed (0: never)."""
+    """A run as stored. `not_before` is when it may start, `attempt` how often it was claimed (0: never), `released` how
+    often an attempt handed it back in good order."""
 
     run_id: str
     thread_id: str
@@ -87,6 +88,7 @@ class Run:
     not_before: datetime
     attempt: int
     lease_owner: str | None
+    released: int = 0
     cancel: CancelRequest | None = None
     failure: RunFailure | None = None
 
@@ -154,7 +156,7 @@ class RunOutcome:
     status: RunStatus
     state: ThreadState
     keep_values: bool = False
-    """Keep the thread's stored values: `state.values` says nothing (the run wrote no state)."""
+    """Keep the thread's stored values and interrupts: `state` does not know them."""
     erase: bool = False
     """A rollback: the row and the run's checkpoints go, the thread's values become those of its latest checkpoint."""
     failure: RunFailure | None = None

@@ -80,8 +80,9 @@ class Engine:
         self, attempt: "_Attempt", run: Run, stop_reason: Callable[[], Stopped | None]
     ) -> tuple[RunOutcome, RunEnd]:
         try:
-            if run.attempt > self._max_attempts:
-                return await self._failed(attempt, run, TooManyAttemptsError(run.run_id, run.attempt - 1))
+            died = run.attempt - 1 - run.released
+            if died >= self._max_attempts:
+                return await self._failed(attempt, run, TooManyAttemptsError(run.run_id, died))
             execution = await attempt.stream()
             outcome = RunOutcome(status=RunStatus.SUCCESS, state=execution.state)
             return outcome, RunEnd(status=RunStatus.SUCCESS, result=execution.result)
@@ -109,8 +110,8 @@ class Engine:
         )
         await attempt.say_failure(failure)
         state = await self._state_of(run)
-        left = ThreadState(status=ThreadStatus.ERROR, values=state.values, interrupts=state.interrupts, error=failure)
-        outcome = RunOutcome(status=RunStatus.ERROR, state=left, failure=failure)
+        left = _ended(state, ThreadStatus.ERROR, failure)
+        outcome = RunOutcome(status=RunStatus.ERROR, state=left, keep_values=state is None, failure=failure)
         return outcome, RunEnd(status=RunStatus.ERROR, failure=failure)
 
     async def _cancelled(self, run: Run, request: CancelRequest) -> tuple[RunOutcome, RunEnd]:
@@ -119,13 +120,13 @@ class Engine:
             await self._erase_checkpoints(run)
         state = await self._state_of(run)
         status = ThreadStatus.IDLE if request.action == "rollback" else ThreadStatus.INTERRUPTED
-        left = ThreadState(status=status, values=state.values, interrupts=state.interrupts, error=failure)
+        left = _ended(state, status, failure)
         is_erased = request.action == "rollback"
-        outcome = RunOutcome(status=RunStatus.INTERRUPTED, state=left, erase=is_erased)
-        return outcome, RunEnd(status=None if is_erased else RunStatus.INTERRUPTED, result=state.values)
+        outcome = RunOutcome(status=RunStatus.INTERRUPTED, state=left, keep_values=state is None, erase=is_erased)
+        return outcome, RunEnd(status=None if is_erased else RunStatus.INTERRUPTED, result=left.values)
 
-    async def _state_of(self, run: Run) -> ThreadState:
-        """What the thread's latest checkpoint holds; nothing where that cannot be told (the graph does not load)."""
+    async def _state_of(self, run: Run) -> ThreadState | None:
+        """What the thread's latest checkpoint holds; None where that cannot be told (the graph does not load)."""
         if run.spec.temporary:
             return ThreadState(status=ThreadStatus.IDLE)
         use = GraphUse(graph_id=run.spec.graph_id, access="threads.read", config=run.spec.config)
@@ -135,7 +136,7 @@ class Engine:
                 return describe_state(await graph.aget_state(head))  # type: ignore[arg-type]  # a RunnableConfig
         except Exception as error:  # a factory may fail here as it failed before; the run ends all the same
             logger.debug("thread state not readable", extra={"thread_id": run.thread_id}, exc_info=error)
-            return ThreadState(status=ThreadStatus.IDLE)
+            return None
 
     async def _erase_checkpoints(self, run: Run) -> None:
         saver = await self._storage.checkpointer(run.lease)
@@ -211,6 +212,11 @@ class _Attempt:
         if self._engine.is_heard(run):
             event = RunEvent(run.run_id, run.attempt, self._seq, part.mode, part.namespace, part.data)
             await self._engine.publish(run, [event])
+
+
+def _ended(state: ThreadState | None, status: ThreadStatus, failure: RunFailure) -> ThreadState:
+    known = state or ThreadState(status=status)
+    return ThreadState(status=status, values=known.values, interrupts=known.interrupts, error=failure)
 
 
 def _is_cancelled() -> bool:

@@ -141,7 +141,8 @@ class RunQueue(Protocol):
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Hand an unfinished run back at once: pending again, its attempt kept. Raises LeaseLostError."""
+        """Hand an unfinished run back at once: pending again, its attempt kept, `released` counted. Raises
+        LeaseLostError."""
         ...
 
     async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> None:

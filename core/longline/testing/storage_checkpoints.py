@@ -144,29 +144,37 @@ class CheckpointContract:
         assert isinstance(results[0], LeaseLostError)
         assert [isinstance(result, dict) and result["steps"] for result in results[1:]] == [["one"]] * 5
 
-    async def test_an_erased_run_leaves_the_checkpoints_of_the_run_before(self, storage: Storage) -> None:
+    @pytest.mark.parametrize("is_saver_told", [True, False])
+    async def test_an_erased_run_leaves_all_that_was_there_before_it(
+        self, storage: Storage, is_saver_told: bool
+    ) -> None:
         first = await begin(storage)
         graph = _graph(await storage.checkpointer(first.lease))
         await graph.ainvoke({"steps": []}, _config(first))
         await storage.runs.finish(first.lease, ended(thread_status=ThreadStatus.INTERRUPTED), at=moment(1))
         before = await _history(storage, first.thread_id)
         second = await begin(storage, sample_run(first.thread_id))
-        graph = _graph(await storage.checkpointer(second.lease))
-        await graph.ainvoke(Command(resume="yes"), _config(second))
+        saver = await storage.checkpointer(second.lease)
+        await _graph(saver).ainvoke(Command(resume="yes"), _config(second))
         assert len(await _history(storage, first.thread_id)) > len(before)
         await storage.threads.copy(first.thread_id, "copy", at=moment(2))
         copied = await _history(storage, "copy")
+        if is_saver_told:
+            await saver.adelete_for_runs([second.run_id])
+            assert await _history(storage, first.thread_id) == before
+            # Neither did the answer that it gave stay behind: the question is open again.
+            state = await _graph(saver).aget_state(_config(second))
+            assert (state.next, len(state.interrupts), state.values) == (("ask",), 1, {"steps": ["one"]})
         outcome = RunOutcome(
             status=RunStatus.INTERRUPTED, state=ThreadState(status=ThreadStatus.IDLE, values=b"{}"), erase=True
         )
         await storage.runs.finish(second.lease, outcome, at=moment(3))
         assert await _history(storage, first.thread_id) == before
         assert await _history(storage, "copy") == copied
-        # Neither does the answer that it gave stay behind: the question is open again.
         third = await begin(storage, sample_run(first.thread_id))
         graph = _graph(await storage.checkpointer(third.lease))
         state = await graph.aget_state(_config(third))
-        assert (state.next, state.values) == (("ask",), {"steps": ["one"]})
+        assert (state.next, len(state.interrupts), state.values) == (("ask",), 1, {"steps": ["one"]})
         result = await graph.ainvoke(Command(resume="no"), _config(third))
         assert result["steps"] == ["one", "answer no", "three"]
 

@@ -185,6 +185,7 @@ class LeaseContract:
         await storage.runs.release(run.lease)
         released = await storage.runs.get(run.thread_id, run.run_id)
         assert (released.status, released.attempt, released.lease_owner) == (RunStatus.PENDING, 1, None)
+        assert released.released == run.released + 1
         (again,) = await storage.runs.claim(claim_by("worker-2"), limit=9)
         assert (again.run_id, again.attempt) == (run.run_id, 2)
         assert (await storage.runs.get(behind.thread_id, behind.run_id)).status is RunStatus.PENDING

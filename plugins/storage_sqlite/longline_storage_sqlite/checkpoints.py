@@ -157,11 +157,13 @@ class FencedSqliteSaver(AsyncSqliteSaver):
         await self._write(lambda connection: _delete_thread(connection, str(thread_id)))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """See BaseCheckpointSaver. Raises LeaseLostError."""
+        """See BaseCheckpointSaver. What the runs answered to earlier questions goes too, copies on other threads stay.
+        Raises LeaseLostError."""
         wanted = {"run_ids": encode([str(run_id) for run_id in run_ids])}
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute(_SQL["delete_writes_of_runs"], wanted)
+            connection.execute(_SQL["delete_writes_by_runs"], wanted)
+            connection.execute(_SQL["delete_writes_to_runs"], wanted)
             connection.execute(_SQL["delete_of_runs"], wanted)
 
         await self._write(work)

@@ -5,9 +5,11 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from longline.models.runs import Lease
+from longline.slow_imports import import_langgraph
 from longline_storage_sqlite.database import Database
 
 if TYPE_CHECKING:
+    import_langgraph()
     from longline_storage_sqlite.checkpoints import FencedSqliteSaver
     from longline_storage_sqlite.items import SqliteItems
 
@@ -48,12 +50,14 @@ class LangGraphParts:
 
 
 def _load_saver() -> "type[FencedSqliteSaver]":
+    import_langgraph()
     from longline_storage_sqlite.checkpoints import FencedSqliteSaver  # noqa: PLC0415  # see the class above
 
     return FencedSqliteSaver
 
 
 def _load_items() -> "type[SqliteItems]":
+    import_langgraph()
     from longline_storage_sqlite.items import SqliteItems  # noqa: PLC0415  # see the class above
 
     return SqliteItems

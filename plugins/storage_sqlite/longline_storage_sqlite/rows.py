@@ -136,6 +136,7 @@ def run_from_row(row: sqlite3.Row) -> Run:
         updated_at=instant(row["updated_at"]),
         not_before=instant(row["not_before"]),
         attempt=row["attempt"],
+        released=row["released"],
         lease_owner=row["lease_owner"],
         cancel=cancel_from_row(row),
         failure=failure_from_text(row["failure"]),

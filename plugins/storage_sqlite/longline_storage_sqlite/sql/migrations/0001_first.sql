@@ -51,6 +51,7 @@ CREATE TABLE runs (
     updated_at INTEGER NOT NULL,
     not_before INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
+    released INTEGER NOT NULL DEFAULT 0,
     lease_owner TEXT,
     lease_expires_at INTEGER,
     cancel_action TEXT,

@@ -17,20 +17,20 @@ INSERT OR REPLACE INTO writes (
 ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: copy_checkpoints
--- All checkpoints of a thread, again for another.
+-- All checkpoints of a thread, again for another. The copies belong to no run: erasing a run leaves them alone.
 INSERT OR REPLACE INTO checkpoints (
     thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata, run_id
 )
-SELECT :new_thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata, run_id
+SELECT :new_thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata, NULL
 FROM checkpoints
 WHERE thread_id = :thread_id;
 
 -- name: copy_writes
--- All pending writes of a thread, again for another.
+-- All pending writes of a thread, again for another. The copies belong to no run.
 INSERT OR REPLACE INTO writes (
     thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value, run_id
 )
-SELECT :new_thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value, run_id
+SELECT :new_thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, value, NULL
 FROM writes
 WHERE thread_id = :thread_id;
 
@@ -42,8 +42,14 @@ DELETE FROM checkpoints WHERE thread_id = :thread_id;
 -- All pending writes of a thread.
 DELETE FROM writes WHERE thread_id = :thread_id;
 
--- name: delete_writes_of_runs
--- The writes to the checkpoints of some runs (a JSON list of ids), on every thread.
+-- name: delete_writes_by_runs
+-- The writes that some runs (a JSON list of ids) made on their threads, also to checkpoints of others.
+DELETE FROM writes
+WHERE thread_id IN (SELECT thread_id FROM runs WHERE run_id IN (SELECT value FROM json_each(:run_ids)))
+    AND run_id IN (SELECT value FROM json_each(:run_ids));
+
+-- name: delete_writes_to_runs
+-- The writes to the checkpoints of some runs (a JSON list of ids).
 DELETE FROM writes
 WHERE rowid IN (
     SELECT writes.rowid
@@ -52,7 +58,7 @@ WHERE rowid IN (
 );
 
 -- name: delete_of_runs
--- The checkpoints of some runs (a JSON list of ids), on every thread.
+-- The checkpoints of some runs (a JSON list of ids).
 DELETE FROM checkpoints WHERE run_id IN (SELECT value FROM json_each(:run_ids));
 
 -- name: latest_of_namespaces

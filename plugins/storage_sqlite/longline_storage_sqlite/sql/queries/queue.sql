@@ -63,7 +63,7 @@ WHERE run_id = :run_id AND attempt = :attempt AND lease_owner = :owner AND statu
 
 -- name: release
 -- Give the run back, if the lease still stands.
-UPDATE runs SET status = 'pending', lease_owner = NULL, lease_expires_at = NULL
+UPDATE runs SET status = 'pending', lease_owner = NULL, lease_expires_at = NULL, released = released + 1
 WHERE run_id = :run_id AND attempt = :attempt AND lease_owner = :owner AND status = 'running';
 
 -- name: end

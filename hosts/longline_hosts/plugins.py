@@ -1,0 +1,59 @@
+"""`longline plugins`: what is installed, what is chosen, and what keeps the rest away. Nothing unchosen is imported."""
+
+import re
+from importlib.metadata import PackageNotFoundError, distribution, version
+
+from rich.console import Console
+from rich.table import Table
+
+from longline.plugin_host import InstalledPlugin, installed_plugins
+from longline_hosts.assemble import Choice, choose_plugins
+from longline_hosts.dev import DEV
+from longline_hosts.environment import Flags, load_configuration
+
+_REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+def list_plugins(flags: Flags) -> int:
+    """Print the table; the exit code. Raises LonglineError."""
+    choice = choose_plugins(load_configuration(flags), DEV)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("plugin", "version", "distribution", "state"):
+        table.add_column(heading)
+    installed = installed_plugins()
+    for plugin in installed.values():
+        table.add_row(plugin.name, plugin.version, plugin.distribution, state_of(plugin, choice))
+    for name in choice.names:
+        if name not in installed:
+            table.add_row(name, "", "", "enabled, but not installed")
+    Console(soft_wrap=True, highlight=False).print(table)
+    return 0
+
+
+def state_of(plugin: InstalledPlugin, choice: Choice) -> str:
+    """Chosen or not, and what it lacks."""
+    lacking = missing_packages(plugin)
+    state = "chosen" if plugin.name in choice.names else f"off: {choice.left_out.get(plugin.name, 'not chosen')}"
+    if lacking:
+        mend = f"pip install '{plugin.distribution}[{plugin.name}]'"
+        return f"{state}; missing {', '.join(lacking)}: {mend}"
+    return state
+
+
+def missing_packages(plugin: InstalledPlugin) -> list[str]:
+    """Packages of the extra that has the plugin's name and are not installed."""
+    wanted = re.compile(rf"extra\s*==\s*['\"]{re.escape(plugin.name).replace('_', '[-_.]')}['\"]")
+    try:
+        requirements = distribution(plugin.distribution).requires or []
+    except PackageNotFoundError:
+        return []
+    names = [_REQUIREMENT.match(line) for line in requirements if wanted.search(line)]
+    return sorted({name.group() for name in names if name is not None and not _is_installed(name.group())})
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,191 @@
+"""Bodies that make, change and find threads, and read or write their state."""
+
+from typing import Annotated, Literal, TypeAlias, cast
+
+from longline.models.filters import metadata_filter
+from longline.models.json import JsonObject
+from longline.models.threads import ThreadQuery, ThreadSort, ThreadStatus
+from longline.services.threads import HistoryQuery, StateUpdate
+from pydantic import Field, TypeAdapter
+
+from longline_protocol_langgraph.bodies.types import (
+    Body,
+    CheckpointBody,
+    CommandBody,
+    IfExists,
+    Json,
+    Limit,
+    Object,
+    Offset,
+    SortOrderName,
+    TtlBody,
+    Uuid,
+    checkpoint_of,
+)
+
+ThreadField: TypeAlias = Literal[
+    "thread_id", "created_at", "updated_at", "state_updated_at", "metadata", "config", "status", "values", "interrupts"
+]
+StatusName: TypeAlias = Literal["idle", "busy", "interrupted", "error"]
+
+_PLACE_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+
+
+class UpdateBody(Body):
+    """What one node is said to have returned."""
+
+    as_node: str
+    values: Json = None
+    command: CommandBody | None = None
+
+
+class SuperstepBody(Body):
+    """Updates that belong to one step."""
+
+    updates: list[UpdateBody]
+
+
+class ThreadCreateBody(Body):
+    """A thread to create, perhaps with a state. `graph_id` is short for the metadata of that name."""
+
+    thread_id: str | None = None
+    metadata: Object | None = None
+    if_exists: IfExists | None = None
+    ttl: TtlBody | None = None
+    supersteps: list[SuperstepBody] | None = None
+    graph_id: str | None = None
+
+    def all_metadata(self) -> JsonObject:
+        """The metadata, with the graph in it."""
+        return {**({"graph_id": self.graph_id} if self.graph_id is not None else {}), **(self.metadata or {})}
+
+    def steps(self) -> list[list[StateUpdate]]:
+        """The supersteps as the thread service takes them."""
+        return [
+            [
+                StateUpdate(
+                    values=update.values,
+                    as_node=update.as_node,
+                    command=cast("JsonObject | None", update.command),  # a TypedDict of JSON values is a JSON object
+                )
+                for update in step.updates
+            ]
+            for step in self.supersteps or ()
+        ]
+
+
+class ThreadPatchBody(Body):
+    """What to merge into a thread's metadata."""
+
+    metadata: Object | None = None
+    ttl: TtlBody | None = None
+
+
+class ThreadCountBody(Body):
+    """Which threads to count."""
+
+    metadata: Object | None = None
+    values: Object | None = None
+    status: StatusName | None = None
+
+    def to_query(self) -> ThreadQuery:
+        """The request to the thread service."""
+        return ThreadQuery(
+            metadata=metadata_filter(self.metadata or {}),
+            values=metadata_filter(self.values or {}),
+            status=ThreadStatus(self.status) if self.status is not None else None,
+            limit=1,
+        )
+
+
+class ThreadSearchBody(Body):
+    """Which threads, in which order, and what of them."""
+
+    ids: list[Uuid] | None = None
+    metadata: Object | None = None
+    values: Object | None = None
+    status: StatusName | None = None
+    limit: Limit | None = None
+    offset: Offset | None = None
+    sort_by: ThreadSort | None = None
+    sort_order: SortOrderName | None = None
+    select: list[ThreadField] | None = None
+    extract: dict[str, str] | None = None
+
+    def to_query(self) -> ThreadQuery:
+        """The request to the thread service."""
+        return ThreadQuery(
+            metadata=metadata_filter(self.metadata or {}),
+            values=metadata_filter(self.values or {}),
+            status=ThreadStatus(self.status) if self.status is not None else None,
+            thread_ids=self.ids,
+            limit=self.limit or 10,
+            offset=self.offset or 0,
+            sort_by=self.sort_by or "created_at",
+            sort_order=self.sort_order or "desc",
+        )
+
+
+class PruneBody(Body):
+    """Threads to remove."""
+
+    thread_ids: list[Uuid]
+    strategy: Literal["delete", "keep_latest"] | None = None
+
+
+class StateUpdateBody(Body):
+    """A change of a thread's state, as if a node had made it."""
+
+    values: Json = None
+    as_node: str | None = None
+    checkpoint: CheckpointBody | None = None
+    checkpoint_id: str | None = None
+
+    def place(self) -> JsonObject:
+        """Where in the history the change is made; empty for its end."""
+        return checkpoint_of(self.checkpoint, self.checkpoint_id)
+
+
+class StateAtBody(Body):
+    """A place in a thread's history to read the state at."""
+
+    checkpoint: CheckpointBody
+    subgraphs: bool | None = None
+
+
+class HistoryBody(Body):
+    """Which states of a thread. `before` is a checkpoint's id, a checkpoint, or a config that names one."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] | None = None
+    before: str | Object | None = None
+    metadata: Object | None = None
+    checkpoint: CheckpointBody | None = None
+
+    def to_query(self) -> HistoryQuery:
+        """The request to the thread service."""
+        return HistoryQuery(
+            limit=self.limit or 1,
+            before=_before(self.before),
+            metadata=self.metadata,
+            checkpoint=checkpoint_of(self.checkpoint) or None,
+        )
+
+
+def _before(place: str | JsonObject | None) -> JsonObject | None:
+    if place is None:
+        return None
+    if isinstance(place, str):
+        return {"checkpoint_id": place}
+    inner = place.get("configurable", place)
+    found = inner if isinstance(inner, dict) else {}
+    return {key: found[key] for key in _PLACE_KEYS if isinstance(found.get(key), str | dict)} or None
+
+
+CREATE = TypeAdapter(ThreadCreateBody)
+PATCH = TypeAdapter(ThreadPatchBody)
+SEARCH = TypeAdapter(ThreadSearchBody)
+COUNT = TypeAdapter(ThreadCountBody)
+PRUNE = TypeAdapter(PruneBody)
+STATE_UPDATE = TypeAdapter(StateUpdateBody)
+STATE_AT = TypeAdapter(StateAtBody)
+HISTORY = TypeAdapter(HistoryBody)

@@ -1,0 +1,34 @@
+"""Paths into a thread's JSON, as a search may ask for them: `values.messages[-1].content`."""
+
+import re
+from typing import Final
+
+from longline.models.json import JsonValue
+
+from longline_protocol_langgraph.errors import InvalidBodyError
+
+_ROOTS: Final = ("values", "metadata", "config", "interrupts")
+_PATH: Final = re.compile(r"[^.\[\]]+(?:\.[^.\[\]]+|\[-?\d{1,9}\])*")
+_STEP: Final = re.compile(r"\[(-?\d{1,9})\]|([^.\[\]]+)")
+
+Step = str | int
+
+
+def parse_path(alias: str, path: str) -> tuple[Step, ...]:
+    """The steps of a path. Raises InvalidBodyError."""
+    steps: list[Step] = [int(index) if index else name for index, name in _STEP.findall(path)]
+    if not _PATH.fullmatch(path) or steps[0] not in _ROOTS:
+        raise InvalidBodyError(f"paths start with one of {', '.join(_ROOTS)}", ["extract", alias], path)
+    return tuple(steps)
+
+
+def follow(value: JsonValue, steps: tuple[Step, ...]) -> JsonValue:
+    """What is at the end of the path; None where it leads nowhere."""
+    for step in steps:
+        if isinstance(step, str) and isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(step, int) and isinstance(value, list) and -len(value) <= step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value

@@ -1,0 +1,80 @@
+"""States of a thread as clients see them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from longline.encoding import encode
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.types import Interrupt, PregelTask, StateSnapshot
+
+_PLACE_KEYS: Final = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
+
+EMPTY_STATE: Final = encode(
+    {
+        "values": {}, "next": [], "tasks": [], "metadata": None, "created_at": None, "checkpoint": None,
+        "parent_checkpoint": None, "interrupts": [], "checkpoint_id": None, "parent_checkpoint_id": None,
+    }
+)  # fmt: skip
+"""The state of a thread on which nothing has run."""
+
+
+def encode_state(snapshot: "StateSnapshot | None") -> bytes:
+    """One state as JSON."""
+    return EMPTY_STATE if snapshot is None else encode(_state(snapshot))
+
+
+def encode_states(snapshots: "list[StateSnapshot]") -> bytes:
+    """Several states as JSON."""
+    return encode([_state(snapshot) for snapshot in snapshots])
+
+
+def _state(snapshot: "StateSnapshot") -> dict[str, object]:
+    checkpoint, parent = _place(snapshot.config), _place(snapshot.parent_config)
+    return {
+        "values": snapshot.values,
+        "next": snapshot.next,
+        "tasks": [_task(task) for task in snapshot.tasks],
+        "metadata": snapshot.metadata,
+        "created_at": snapshot.created_at,
+        "checkpoint": checkpoint,
+        "parent_checkpoint": parent,
+        "interrupts": [_interrupt(interrupt) for interrupt in snapshot.interrupts],
+        "checkpoint_id": checkpoint.get("checkpoint_id") if checkpoint else None,
+        "parent_checkpoint_id": parent.get("checkpoint_id") if parent else None,
+    }
+
+
+def _task(task: "PregelTask") -> dict[str, object]:
+    """A task. The state of its subgraph is either there, or named by its checkpoint."""
+    state: Any = task.state
+    is_config = isinstance(state, Mapping)
+    return {
+        "id": task.id,
+        "name": task.name,
+        "path": task.path,
+        "error": _error(task.error),
+        "interrupts": [_interrupt(interrupt) for interrupt in task.interrupts],
+        "checkpoint": _place(state) if is_config else None,
+        "state": None if state is None or is_config else _state(state),
+        "result": task.result,
+    }
+
+
+def _interrupt(interrupt: "Interrupt") -> dict[str, object]:
+    return {"id": interrupt.id, "value": interrupt.value}
+
+
+def _error(error: object) -> str | None:
+    if error is None or isinstance(error, str):
+        return error
+    return repr(error)
+
+
+def _place(config: "RunnableConfig | Mapping[str, Any] | None") -> dict[str, object] | None:
+    """The checkpoint that a config names."""
+    if not config:
+        return None
+    configurable = config.get("configurable") or {}
+    return {key: configurable[key] for key in _PLACE_KEYS if key in configurable}
