@@ -93,6 +93,20 @@ class Runtime:
             await stack.enter_async_context(self._background(server))
             yield OpenServer(app=app, server=server, plugins=self.host.names)
 
+    async def try_assembly(self, database: str) -> None:
+        """Put everything together as `open` does, over another database, and start nothing: what would keep a server
+        from starting shows. Raises as `open`."""
+        settings = self.settings.section(ServerSettings)
+        async with (
+            self.storage_backend.connect(database) as storage,
+            self._broker_backend.connect(self._broker_url) as broker,
+        ):
+            server, _ = self._build(storage, broker, settings)
+            self.host.protocols(server)
+            self.host.app_wrappers(server)
+            self.host.background_tasks(server)
+            self.host.describe(server)
+
     def _build(self, storage: Storage, broker: Broker, settings: ServerSettings) -> tuple[Server, EventWriter]:
         hub = EventHub()
         writer = EventWriter(storage.events, hub)

@@ -12,7 +12,7 @@ from dotenv import dotenv_values
 
 from longline.defaults.langgraph_json import LangGraphJson, read_langgraph_json
 from longline.errors import SettingsError
-from longline_hosts.errors import NoSuchFileError, UnknownVariableError
+from longline_hosts.errors import BadVariableError, NoSuchFileError, UnknownVariableError
 
 _PREFIX: Final = "LONGLINE_"
 _BETWEEN: Final = "__"
@@ -41,6 +41,12 @@ VARIABLES: Final = (
 """Names that the ecosystem knows; of two for one setting the later one wins. An empty value counts as none."""
 HOST_VARIABLES: Final = ("LONGLINE_HOST", "LONGLINE_PORT", "LONGLINE_LOG_LEVEL", "LONGLINE_TOKEN")
 """Read by the `longline` command itself."""
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 2024
+LEVELS: Final = ("debug", "info", "warning", "error")
+"""What LONGLINE_LOG_LEVEL and --log-level take."""
+_MOST_PORT: Final = 65535
 
 Values = Mapping[str, Mapping[str, object]]
 
@@ -77,6 +83,22 @@ class Configuration:
     def variable(self, name: str) -> str:
         """One of HOST_VARIABLES, empty if it is not set."""
         return self.variables.get(name, "")
+
+    def level(self, default: str) -> str:
+        """What is to be logged. Raises BadVariableError."""
+        level = self.variable("LONGLINE_LOG_LEVEL").lower() or default
+        if level not in LEVELS:
+            raise BadVariableError("LONGLINE_LOG_LEVEL", level, f"one of {', '.join(LEVELS)}")
+        return level
+
+    def address(self, host: str | None, port: int | None) -> tuple[str, int]:
+        """Where to listen: what flags say, then the environment, then this machine only. Raises BadVariableError."""
+        text = self.variable("LONGLINE_PORT")
+        try:
+            number = port if port is not None else parse_port(text) if text else PORT
+        except ValueError:
+            raise BadVariableError("LONGLINE_PORT", text, f"a number from 0 to {_MOST_PORT}") from None
+        return host or self.variable("LONGLINE_HOST") or HOST, number
 
     def explain(self, error: SettingsError) -> SettingsError:
         """The same faults, each with the variable or flag that brought it in."""
@@ -116,6 +138,13 @@ def load_configuration(flags: Flags, folder: Path | None = None) -> Configuratio
         ),
         origins=origins | {("server", key): f"--{key}" for key in given},
     )
+
+
+def parse_port(text: str) -> int:
+    """The port. Raises ValueError."""
+    if not (text.isascii() and text.isdigit() and int(text) <= _MOST_PORT):
+        raise ValueError(f"{text!r} is not a port: 0 to {_MOST_PORT}")  # noqa: TRY003  # for who asked
+    return int(text)
 
 
 def merge(*layers: Values) -> dict[str, dict[str, object]]:

@@ -63,16 +63,26 @@ class NoAuthenticatorError(HostError):
 
 
 class OneOwnerError(HostError):
-    """The storage cannot be shared by several processes."""
+    """A database with one owner cannot be served by several processes."""
 
     code = "one_owner"
 
-    def __init__(self, workers: int, scheme: str) -> None:
+    def __init__(self, workers: int) -> None:
         super().__init__(
-            f"--workers {workers} needs a storage that several processes may open, and {scheme}:// has one owner; "
-            f"leave --workers out and raise --runs instead"
+            f"--workers {workers}: a database is served by one process in this version (an SQLite file has one owner); "
+            f"leave --workers out, and raise --runs for more runs at once"
         )
         self.workers = workers
+
+
+class BadVariableError(HostError):
+    """An environment variable of the host has a value that it cannot use."""
+
+    code = "bad_variable"
+
+    def __init__(self, name: str, value: str, wanted: str) -> None:
+        super().__init__(f"bad value for {name}: {wanted} is expected, got {value!r}")
+        self.name = name
 
 
 class UnknownVariableError(HostError):

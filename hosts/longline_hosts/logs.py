@@ -11,8 +11,6 @@ from longline.auth.secrets import Vault
 from longline.encoding import HIDDEN
 
 Style = Literal["lines", "json"]
-LEVELS: Final = ("debug", "info", "warning", "error")
-"""The levels that --log-level takes."""
 
 _NOISY: Final = (
     "aiosqlite", "asyncio", "hpack", "httpcore", "httpx", "hypercorn", "markdown_it", "openai", "urllib3", "watchfiles",

@@ -34,10 +34,15 @@ def state_of(plugin: InstalledPlugin, choice: Choice) -> str:
     """Chosen or not, and what it lacks."""
     lacking = missing_packages(plugin)
     state = "chosen" if plugin.name in choice.names else f"off: {choice.left_out.get(plugin.name, 'not chosen')}"
-    if lacking:
-        mend = f"pip install '{plugin.distribution}[{plugin.name}]'"
-        return f"{state}; missing {', '.join(lacking)}: {mend}"
-    return state
+    return f"{state}; missing {', '.join(lacking)}, {missing_extra(plugin.name)}" if lacking else state
+
+
+def missing_extra(name: str) -> str:
+    """What installs the packages that a plugin lacks; empty if it lacks none."""
+    plugin = installed_plugins().get(name)
+    if plugin is None or not missing_packages(plugin):
+        return ""
+    return f"run: pip install '{plugin.distribution}[{plugin.name}]'"
 
 
 def missing_packages(plugin: InstalledPlugin) -> list[str]:

@@ -46,7 +46,7 @@ def test_an_installed_plugin_is_listed(environment: Environment, tmp_path: Path)
     (line,) = [line for line in listed.stdout.splitlines() if "hello" in line]
     assert line.split()[0] == "hello"
     assert "longline-hello" in line
-    assert "disabled" not in line
+    assert "chosen" in line
 
 
 def test_longline_dev_serves_the_routes_and_the_tool_of_an_installed_plugin(server: ServerProcess) -> None:

@@ -7,6 +7,7 @@ from longline.models.json import JsonObject
 
 _WRITES = frozenset({"create", "update", "create_run"})
 _READS = frozenset({"read", "search"})
+_SERVER = "system"
 
 
 class OwnerRule:
@@ -19,9 +20,11 @@ class OwnerRule:
         if not principal.is_authenticated:
             return EVERYTHING
         if action.verb in _WRITES and "metadata" in value:
-            metadata = value["metadata"] if isinstance(value["metadata"], dict) else {}
+            metadata = dict(value["metadata"]) if isinstance(value["metadata"], dict) else {}
+            if action.resource == "assistants" and metadata.get("created_by") == _SERVER:
+                del metadata["created_by"]  # or anybody could put an assistant of theirs into everybody's list
             value["metadata"] = {**metadata, "owner": principal.identity}
         mine = Equals("owner", principal.identity)
         if action.resource == "assistants" and action.verb in _READS:
-            return AnyOf((mine, Equals("created_by", "system")))
+            return AnyOf((mine, Equals("created_by", _SERVER)))
         return mine

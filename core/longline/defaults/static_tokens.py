@@ -2,18 +2,22 @@
 
 import hmac
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, StringConstraints
 
 from longline.auth.authenticator import Credentials
 from longline.auth.principal import Principal
 from longline.settings import SettingsModel
 
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+_Token = Annotated[SecretStr, Field(min_length=1)]
+
 
 class StaticTokensSettings(SettingsModel):
     """Who may come in, by token."""
 
-    tokens: dict[str, SecretStr] = Field(
+    tokens: dict[_Name, _Token] = Field(
         default_factory=dict, description="User name → bearer token. With at least one, callers must show a token."
     )
 

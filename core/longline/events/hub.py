@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from longline.models.events import RunEvent
+from longline.models.events import BEGINNING, EventId, RunEvent
 from longline.models.json import JsonBytes
 from longline.models.runs import RunStatus
 from longline.models.threads import RunFailure
@@ -30,10 +30,15 @@ class LiveReader:
         self._ready = asyncio.Event()
         self.end: RunEnd | None = None
         self.has_overflowed = False
+        self.before_overflow = BEGINNING
+        """The place before the first event that was dropped."""
 
     def put(self, events: Sequence[RunEvent]) -> None:
         """Add events. Beyond the bound the backlog is dropped and `has_overflowed` says so."""
         if len(self._events) + len(events) > _BACKLOG_EVENTS:
+            if not self.has_overflowed:
+                first = self._events[0] if self._events else events[0]
+                self.before_overflow = EventId(first.attempt, first.seq - 1)
             self._events.clear()
             self.has_overflowed = True
         else:

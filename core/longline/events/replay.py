@@ -1,5 +1,7 @@
 """Reading a run: stored events first, then live ones, without a gap or a double."""
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -26,7 +28,7 @@ class RunReader:
         self._live: LiveReader = hub.attach(run_id)
         self._after = after
         self._is_replaying = after is not None
-        self._is_kept = after is not None
+        self._is_kept = False
 
     def __enter__(self) -> Self:
         return self
@@ -76,10 +78,11 @@ class RunReader:
 
     async def wait_for_end(self, timeout: float) -> RunEnd | None:  # noqa: ASYNC109  # None is an answer here
         """How the run ended, or None if it has not within `timeout` seconds. Events are dropped."""
-        while self._live.end is None:
-            if not await self._live.wait(timeout):
-                return None
-            self._live.take()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._live.end is None:
+                    await self._live.wait(timeout)
+                    self._live.take()
         return self._live.end
 
     def _fresh(self, events: list[RunEvent]) -> list[RunEvent]:
@@ -93,5 +96,7 @@ class RunReader:
         if not self._is_kept:
             raise SlowSubscriberError(self._run_id)
         self._live.take()  # what came after the drop is in the log too
+        if self._after is None:
+            self._after = self._live.before_overflow
         self._live.has_overflowed = False
         self._is_replaying = True

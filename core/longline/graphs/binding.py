@@ -11,6 +11,7 @@ from longline.models.json import JsonObject, JsonValue
 _SERVER_KEYS = frozenset({"run_id", "thread_id", "graph_id", "assistant_id", "user_id"})
 _OPTIONS = ("recursion_limit", "max_concurrency")
 _SERVER_PREFIXES = ("__", "langgraph_auth_")
+_CHECKPOINT_KEYS = frozenset({"checkpoint_id", "checkpoint_ns", "checkpoint_map"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ def merge_config(
     """Lowest to highest: graph defaults, the assistant's config and context, the run's, what the server injects.
 
     A caller may override what the assistant set, never what the server injects. `context` of a run is part of its
-    configurable values too, so that graphs of either style see it. A run that sets one of the graph's `destinations`
-    gets none of the assistant's secrets.
+    configurable values too, so that graphs of either style see it; a name of the server's in it (`user_id`) means the
+    server's value. A run that sets one of the graph's `destinations` gets none of the assistant's secrets.
     """
     own = _callers(_object(config.get("configurable")))
     said = _callers(context or {})
@@ -72,7 +73,7 @@ def merge_config(
     tags = [*_list(assistant.config.get("tags")), *_list(config.get("tags"))]
     if tags:
         merged["tags"] = list(dict.fromkeys(str(tag) for tag in tags))
-    joined = {**theirs_context, **said}
+    joined = _context({**theirs_context, **(context or {})}, configurable, injected.principal)
     return MergedConfig(config=merged, context=joined or None)
 
 
@@ -132,7 +133,8 @@ def principal_of(configurable: Mapping[str, JsonValue]) -> Principal:
 
 def _injected(assistant: Assistant, injected: Injected) -> JsonObject:
     return {
-        **injected.headers,
+        **_callers(dict(injected.headers)),
+        **{key: value for key, value in injected.checkpoint.items() if key in _CHECKPOINT_KEYS},
         "langgraph_auth_user": user_of(injected.principal),
         "langgraph_auth_user_id": injected.principal.identity,
         "langgraph_auth_permissions": list(injected.principal.permissions),
@@ -143,7 +145,6 @@ def _injected(assistant: Assistant, injected: Injected) -> JsonObject:
         "graph_id": assistant.graph_id,
         "assistant_id": assistant.assistant_id,
         "user_id": injected.principal.identity,
-        **injected.checkpoint,
     }
 
 
@@ -151,6 +152,17 @@ def _callers(values: JsonObject) -> JsonObject:
     """What a caller may say: not the server's keys, and nothing that LangGraph keeps for itself."""
     return {
         key: value for key, value in values.items() if key not in _SERVER_KEYS and not key.startswith(_SERVER_PREFIXES)
+    }
+
+
+def _context(values: JsonObject, configurable: JsonObject, principal: Principal) -> JsonObject:
+    """The context with the server's names as the server says. Without authentication nobody knows better who the user
+    is than the caller."""
+    names = _SERVER_KEYS if principal.is_authenticated else _SERVER_KEYS - {"user_id"}
+    return {
+        key: configurable[key] if key in names else value
+        for key, value in values.items()
+        if not key.startswith(_SERVER_PREFIXES)
     }
 
 

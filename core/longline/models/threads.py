@@ -1,6 +1,6 @@
 """Threads: one conversation, its latest values and what it waits for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -79,3 +79,22 @@ class ThreadQuery:
     offset: int = 0
     sort_by: ThreadSort = "created_at"
     sort_order: SortOrder = "desc"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelFootprint:
+    """What the values of one channel take: one value for every version of it."""
+
+    versions: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadFootprint:
+    """What a thread's history takes, as it is serialised: checkpoints without their values, values, pending writes."""
+
+    checkpoint_count: int
+    checkpoint_bytes: int
+    write_count: int
+    write_bytes: int
+    channels: Mapping[str, ChannelFootprint]

@@ -44,6 +44,10 @@ class GraphRunner:
         self._storage = storage
         self._vault = vault
 
+    async def checkpointer(self) -> "BaseCheckpointSaver[Any]":
+        """LangGraph's saver, for reading histories without a graph."""
+        return await self._storage.checkpointer()
+
     @asynccontextmanager
     async def open(
         self, use: GraphUse, *, lease: Lease | None = None, has_checkpoints: bool = True

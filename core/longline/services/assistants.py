@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from longline.auth.access import Access, Action
@@ -67,9 +68,11 @@ class AssistantService:
         self._clock = clock
 
     async def ensure_graph_assistants(self) -> None:
-        """One assistant for every graph, made by the server at its start if it is not there."""
-        now = self._clock()
-        for graph_id in self._graphs.graph_ids:
+        """One assistant for every graph, made by the server at its start if it is not there; each a little younger than
+        the one before, so that lists by age have the order of the graphs."""
+        start = self._clock()
+        for number, graph_id in enumerate(self._graphs.graph_ids):
+            now = start + timedelta(microseconds=number)
             assistant = Assistant(
                 assistant_id=graph_assistant_id(graph_id),
                 graph_id=graph_id,

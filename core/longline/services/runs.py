@@ -239,9 +239,11 @@ class RunService:
     async def join(
         self, principal: Principal, thread_id: str, run_id: str, *, after: EventId | None = None
     ) -> tuple[Run, RunReader]:
-        """A reader of a run that exists: with `after` it replays what was kept. The caller closes it. Raises
-        NotFoundError, ForbiddenError."""
+        """A reader of a run that exists: with `after` it replays what was kept; an id that the run has not reached yet
+        counts as none. The caller closes it. Raises NotFoundError, ForbiddenError."""
         await self._require_thread(principal, thread_id, "read")
+        if after is not None and after > await self._storage.events.last(run_id):
+            after = None
         reader = RunReader(self._hub, self._storage.events, run_id, after=after)
         try:
             run = await self._storage.runs.get(thread_id, run_id)

@@ -19,9 +19,10 @@ from longline.ids import new_id
 from longline.models.filters import Filter, all_of
 from longline.models.json import JsonObject, JsonValue
 from longline.models.pages import Page
-from longline.models.threads import NewThread, Thread, ThreadQuery, ThreadStatus
+from longline.models.threads import NewThread, Thread, ThreadFootprint, ThreadQuery, ThreadStatus
 from longline.runs.execution import GraphRunner, GraphUse, describe_state, to_command
 from longline.runs.scheduler import Scheduler
+from longline.services.footprint import measure
 from longline.storage.protocols import ThreadStore
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ class ThreadService:
         visible = await self._may(principal, "read", thread_id)
         await self._access.decide(principal, Action("threads", "create"), {"thread_id": thread_id, "metadata": {}})
         return await self._store.copy(thread_id, new_id(), at=self._clock(), visible=visible)
+
+    async def footprint(self, principal: Principal, thread_id: str) -> ThreadFootprint:
+        """What the thread's history takes. Raises NotFoundError, ForbiddenError."""
+        await self.get(principal, thread_id)
+        return await measure(await self._runner.checkpointer(), thread_id)
 
     # -- state ------------------------------------------------------------------------------------------------------
 

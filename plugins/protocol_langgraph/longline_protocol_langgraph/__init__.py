@@ -6,7 +6,6 @@ from longline.asgi.mount import ProtocolMount
 from longline.hookspecs import hookimpl
 from longline.services.server import Server
 from longline.settings import SettingsSection
-
 from longline_protocol_langgraph.app import build_mount
 from longline_protocol_langgraph.settings import LangGraphApiSettings
 

@@ -1,12 +1,12 @@
 """The protocol as one ASGI app: its routes, what is said at unknown paths, and which pages may call it."""
 
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Router
+
 from longline.asgi.mount import ProtocolMount
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.errors import LonglineError
 from longline.services.server import Server
-from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Router
-
 from longline_protocol_langgraph.replies import error_reply, json_reply
 from longline_protocol_langgraph.routes import all_routes
 from longline_protocol_langgraph.settings import LangGraphApiSettings

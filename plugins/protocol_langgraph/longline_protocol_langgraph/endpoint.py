@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Awaitable, Callable
 
+from starlette.requests import ClientDisconnect, Request
+from starlette.routing import Route
+
 from longline.asgi.mount import PRINCIPAL, REQUEST_ID
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.principal import Principal
 from longline.errors import LonglineError
-from starlette.requests import ClientDisconnect, Request
-from starlette.routing import Route
-
 from longline_protocol_langgraph.replies import error_reply, fault_reply, json_reply
 from longline_protocol_langgraph.statuses import status_of
 
@@ -38,9 +38,9 @@ class Endpoint:
             reply = found
         try:
             await reply(scope, receive, send)
-        except Exception as error:
+        except Exception:
             # What was sent cannot be unsent: leaving without the last chunk tells the client that something is missing.
-            logger.error("answer broken off", extra=self._facts(scope), exc_info=error)
+            logger.exception("answer broken off", extra=self._facts(scope))
 
     async def _answer(self, handler: Handler, scope: Scope, receive: Receive) -> ASGIApp | None:
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import orjson
+
 from longline.errors import LonglineError
 from longline.models.json import JsonValue
 
@@ -53,10 +54,43 @@ class WebhookRefusedError(LonglineError):
     """The webhook points where the operator does not want deliveries to go."""
 
     code = "webhook_refused"
+    reason = ""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"Webhook host blocked: {reason}")
-        self.reason = reason
+    def __init__(self) -> None:
+        super().__init__(f"Webhook host blocked: {self.reason}")
+
+
+class WebhookNotAUrlError(WebhookRefusedError):
+    """It cannot be read as a URL with a host."""
+
+    reason = "not an absolute URL with a host"
+
+
+class WebhookRelativeError(WebhookRefusedError):
+    """It names a path of this server."""
+
+    reason = "relative URLs are not allowed"
+
+
+class WebhookSchemeError(WebhookRefusedError):
+    """It wants another protocol than HTTP."""
+
+    def __init__(self, scheme: str) -> None:
+        self.reason = f"scheme {scheme!r} not allowed"
+        super().__init__()
+
+
+class WebhookLoopbackError(WebhookRefusedError):
+    """It points at this machine."""
+
+    reason = "loopback IP range"
+
+
+class InvalidPathError(InvalidBodyError):
+    """A path of `extract` leads nowhere."""
+
+    def __init__(self, alias: str, path: str, roots: Sequence[str]) -> None:
+        super().__init__(f"{shown(path)} is no path that starts with {', '.join(roots)}", ["extract", alias], path)
 
 
 class ThreadOrAssistantNotFoundError(LonglineError):

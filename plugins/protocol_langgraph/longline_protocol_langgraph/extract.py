@@ -4,8 +4,7 @@ import re
 from typing import Final
 
 from longline.models.json import JsonValue
-
-from longline_protocol_langgraph.errors import InvalidBodyError
+from longline_protocol_langgraph.errors import InvalidPathError
 
 _ROOTS: Final = ("values", "metadata", "config", "interrupts")
 _PATH: Final = re.compile(r"[^.\[\]]+(?:\.[^.\[\]]+|\[-?\d{1,9}\])*")
@@ -15,10 +14,10 @@ Step = str | int
 
 
 def parse_path(alias: str, path: str) -> tuple[Step, ...]:
-    """The steps of a path. Raises InvalidBodyError."""
+    """The steps of a path. Raises InvalidPathError."""
     steps: list[Step] = [int(index) if index else name for index, name in _STEP.findall(path)]
     if not _PATH.fullmatch(path) or steps[0] not in _ROOTS:
-        raise InvalidBodyError(f"paths start with one of {', '.join(_ROOTS)}", ["extract", alias], path)
+        raise InvalidPathError(alias, path, _ROOTS)
     return tuple(steps)
 
 

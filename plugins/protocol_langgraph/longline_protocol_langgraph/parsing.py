@@ -3,11 +3,11 @@
 from typing import Final, TypeVar
 
 import orjson
-from longline.models.json import JsonValue
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from longline.models.json import JsonValue
 from longline_protocol_langgraph.errors import InvalidBodyError, InvalidJsonError, shown
 
 T = TypeVar("T")

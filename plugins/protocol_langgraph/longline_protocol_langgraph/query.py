@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Iterable
 
-from longline.ids import parse_uuid
 from starlette.requests import Request
 
+from longline.ids import parse_uuid
 from longline_protocol_langgraph.errors import InvalidIdError, InvalidParameterError
 
 LARGEST = 2**31 - 1

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Final
 
 import orjson
+
 from longline.models.assistants import Assistant
 from longline.models.runs import Run, RunSpec, RunStatus
-from longline.models.threads import RunFailure, Thread, ThreadStatus
+from longline.models.threads import RunFailure, Thread, ThreadFootprint, ThreadStatus
 
 Rendered = dict[str, object]
 """Ready for orjson: JSON values, and `orjson.Fragment` where something is encoded already."""
@@ -75,6 +76,25 @@ def run_json(run: Run) -> Rendered:
 def created_run_json(run: Run) -> Rendered:
     """A run as it was put on the queue: it may have started since, which is nothing to wait for."""
     return {**run_json(run), "status": RunStatus.PENDING, "kwargs": _kwargs(run.spec, run.spec.config)}
+
+
+def footprint_json(footprint: ThreadFootprint) -> Rendered:
+    """What a thread's history takes."""
+    by_channel = {
+        name: {"versions": channel.versions, "bytes": channel.size_bytes}
+        for name, channel in footprint.channels.items()
+    }
+    values = sum(channel.size_bytes for channel in footprint.channels.values())
+    return {
+        "total_bytes": footprint.checkpoint_bytes + values + footprint.write_bytes,
+        "checkpoints": {"count": footprint.checkpoint_count, "bytes": footprint.checkpoint_bytes},
+        "channel_values": {
+            "count": sum(channel.versions for channel in footprint.channels.values()),
+            "bytes": values,
+            "by_channel": by_channel,
+        },
+        "pending_writes": {"count": footprint.write_count, "bytes": footprint.write_bytes},
+    }
 
 
 def failure_json(failure: RunFailure) -> dict[str, str]:

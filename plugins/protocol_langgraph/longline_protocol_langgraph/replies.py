@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import orjson
-from longline.errors import LonglineError
 from starlette.responses import PlainTextResponse, Response
 
+from longline.errors import LonglineError
 from longline_protocol_langgraph.statuses import detail_of, headers_of, status_of
 
 

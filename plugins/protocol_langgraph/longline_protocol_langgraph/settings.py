@@ -1,7 +1,8 @@
 """What an operator may change about the LangGraph Server API."""
 
-from longline.settings import SettingsModel
 from pydantic import Field
+
+from longline.settings import SettingsModel
 
 
 class LangGraphApiSettings(SettingsModel):

@@ -4,7 +4,12 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from longline_protocol_langgraph.errors import WebhookRefusedError
+from longline_protocol_langgraph.errors import (
+    WebhookLoopbackError,
+    WebhookNotAUrlError,
+    WebhookRelativeError,
+    WebhookSchemeError,
+)
 
 _SCHEMES = ("http", "https")
 
@@ -18,15 +23,15 @@ def check_webhook(url: str | None, *, allow_loopback: bool) -> None:
         host = parts.hostname
         _ = parts.port  # looking at it checks it
     except ValueError:
-        raise WebhookRefusedError("not a URL") from None
+        raise WebhookNotAUrlError from None
     if not parts.scheme:
-        raise WebhookRefusedError("relative URLs are not allowed")
+        raise WebhookRelativeError
     if parts.scheme not in _SCHEMES:
-        raise WebhookRefusedError(f"scheme {parts.scheme!r} not allowed")
+        raise WebhookSchemeError(parts.scheme)
     if not host:
-        raise WebhookRefusedError("the URL names no host")
+        raise WebhookNotAUrlError
     if not allow_loopback and _is_loopback(host):
-        raise WebhookRefusedError("loopback IP range")
+        raise WebhookLoopbackError
 
 
 def _is_loopback(host: str) -> bool:

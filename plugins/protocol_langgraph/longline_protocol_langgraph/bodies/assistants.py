@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal, TypeAlias, cast
 
+from pydantic import Field, TypeAdapter
+
 from longline.models.assistants import AssistantChange, AssistantQuery, AssistantSort
 from longline.models.filters import metadata_filter
 from longline.models.json import JsonObject
 from longline.services.assistants import NewAssistant
-from pydantic import Field, TypeAdapter
-
 from longline_protocol_langgraph.bodies.types import (
     Body,
     ConfigBody,

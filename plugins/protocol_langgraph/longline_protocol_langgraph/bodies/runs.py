@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal, TypeAlias, cast
 
+from pydantic import Field, TypeAdapter
+
 from longline.models.json import JsonObject
 from longline.models.runs import Durability, MultitaskStrategy
 from longline.services.runs import RunRequest
-from pydantic import Field, TypeAdapter
-
 from longline_protocol_langgraph.bodies.types import (
     Body,
     CheckpointBody,

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal, TypeAlias, cast
 
+from pydantic import Field, TypeAdapter
+
 from longline.models.filters import metadata_filter
 from longline.models.json import JsonObject
 from longline.models.threads import ThreadQuery, ThreadSort, ThreadStatus
 from longline.services.threads import HistoryQuery, StateUpdate
-from pydantic import Field, TypeAdapter
-
 from longline_protocol_langgraph.bodies.types import (
     Body,
     CheckpointBody,

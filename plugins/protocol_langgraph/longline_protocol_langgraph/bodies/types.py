@@ -1,28 +1,21 @@
 """What bodies are made of. Fields that a client leaves out or sends as null mean the same; unknown ones are ignored."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, with_config
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
 
 from longline.ids import parse_uuid
 from longline.models.json import JsonObject, JsonValue
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, with_config
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
-from typing_extensions import TypedDict
-
 from longline_protocol_langgraph.query import LARGEST
 
-
-class _AnyJson:
-    """Takes parsed JSON as it is: walking through it again would find nothing."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # pydantic's hook
-        return core_schema.any_schema()
-
-
-class _AnyObject:
-    """Takes a parsed JSON object as it is."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # pydantic's hook
-        return core_schema.is_instance_schema(dict, cls_repr="object")
+if TYPE_CHECKING:
+    Json: TypeAlias = JsonValue
+    Object: TypeAlias = JsonObject
+else:  # parsed JSON is JSON: walking through it again would find nothing
+    Json = Any
+    Object = Annotated[dict, InstanceOf()]
 
 
 def _uuid(text: str) -> str:
@@ -32,8 +25,6 @@ def _uuid(text: str) -> str:
     return canonical
 
 
-Json: TypeAlias = Annotated[JsonValue, _AnyJson()]
-Object: TypeAlias = Annotated[JsonObject, _AnyObject()]
 Uuid: TypeAlias = Annotated[str, AfterValidator(_uuid)]
 Limit: TypeAlias = Annotated[int, Field(ge=1, le=1000)]
 Offset: TypeAlias = Annotated[int, Field(ge=0, le=LARGEST)]

@@ -1,0 +1,150 @@
+"""Following a run until it ends: as a stream of events, or waiting for its result."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+
+from longline.asgi.types import Receive, Scope, Send
+from longline.errors import LonglineError, SlowSubscriberError
+from longline.events.hub import RunEnd
+from longline.events.replay import RunReader
+from longline.models.threads import RunFailure
+from longline_protocol_langgraph.connection import Connection
+from longline_protocol_langgraph.sse import HEARTBEAT, Encoder, error_frame
+
+HeaderLines = list[tuple[bytes, bytes]]
+
+_EVENT_STREAM: Final[HeaderLines] = [
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+]
+_JSON: Final[HeaderLines] = [(b"content-type", b"application/json")]
+_KEEP_ALIVE: Final = (b"connection", b"keep-alive")
+
+RUN_NOT_FOUND: Final = RunFailure(error="HTTPException", message="404: Run not found")
+"""What a client is told that joins a run which is not there: in the body, as always once a run is followed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a followed run is found: the paths in the headers of every answer about it."""
+
+    content_location: str
+    location: str | None = None
+
+    def headers(self) -> HeaderLines:
+        """The header lines."""
+        lines = [(b"content-location", self.content_location.encode())]
+        return lines if self.location is None else [(b"location", self.location.encode()), *lines]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """How a run is followed. `on_leave` is called if the client leaves before the run has ended."""
+
+    reader: RunReader
+    place: Place
+    heartbeat_seconds: float
+    on_leave: Callable[[], Awaitable[None]] | None = None
+
+
+class RunStream:
+    """Answers with the run's events, as they come. The run's end is stored before the stream closes."""
+
+    def __init__(self, following: Following, encode: Encoder) -> None:
+        self._following = following
+        self._encode = encode
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        following = self._following
+        with following.reader:
+            async with Connection(receive) as connection:
+                await _start(scope, send, [*following.place.headers(), *_EVENT_STREAM])
+                try:
+                    await self._pump(send)
+                    last = b""
+                except SlowSubscriberError as error:
+                    last = error_frame(_failure(error))
+                await _finish(send, last)
+        if connection.is_lost and following.on_leave is not None:
+            await following.on_leave()
+
+    async def _pump(self, send: Send) -> None:
+        reader, silence = self._following.reader, self._following.heartbeat_seconds
+        while (events := await reader.read(silence)) is None or events:
+            chunk = HEARTBEAT if events is None else self._encode(events)
+            if chunk:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+class RunWait:
+    """Answers with the run's result once it has ended. While it has not, the client gets an empty line now and then;
+    the status is out by then, so that a failure is told in the body."""
+
+    def __init__(self, following: Following, render: Callable[[RunEnd], bytes] | None = None) -> None:
+        self._following = following
+        self._render = render or render_end
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        following = self._following
+        with following.reader:
+            async with Connection(receive) as connection:
+                end = await following.reader.wait_for_end(following.heartbeat_seconds)
+                await _start(scope, send, [*following.place.headers(), *_JSON], is_stream=False)
+                while end is None:
+                    await send({"type": "http.response.body", "body": b"\n", "more_body": True})
+                    end = await following.reader.wait_for_end(following.heartbeat_seconds)
+                await _finish(send, self._render(end))
+        if connection.is_lost and following.on_leave is not None:
+            await following.on_leave()
+
+
+class LostStream:
+    """Answers a client that joins the stream of a run which is not there."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # the ASGI call
+        await _start(scope, send, [*self._place.headers(), *_EVENT_STREAM])
+        await _finish(send, error_frame(RUN_NOT_FOUND))
+
+
+class LostWait:
+    """Answers a client that waits for a run which is not there."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # the ASGI call
+        await _start(scope, send, [*self._place.headers(), *_JSON], is_stream=False)
+        await _finish(send, render_failure(RUN_NOT_FOUND))
+
+
+def render_end(end: RunEnd) -> bytes:
+    """What a waiter gets: the values as they are encoded already, or why there are none."""
+    if end.failure is not None:
+        return render_failure(end.failure)
+    return end.result if end.result is not None else b"null"
+
+
+def render_failure(failure: RunFailure) -> bytes:
+    """A failure in the body of an answer that began well."""
+    return orjson.dumps({"__error__": {"error": failure.error, "message": failure.message}})
+
+
+def _failure(error: LonglineError) -> RunFailure:
+    return RunFailure(error=type(error).__name__, message=str(error))
+
+
+async def _start(scope: Scope, send: Send, lines: HeaderLines, *, is_stream: bool = True) -> None:
+    if is_stream and scope.get("http_version", "1.1").startswith("1"):
+        lines = [*lines, _KEEP_ALIVE]  # HTTP/2 has no such header
+    await send({"type": "http.response.start", "status": 200, "headers": lines})
+
+
+async def _finish(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,269 @@
+"""The layers of a run's configuration win in order, and nobody speaks for the server."""
+
+import copy
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longline.auth.principal import LOCAL, Principal
+from longline.auth.secrets import Vault
+from longline.graphs.binding import GraphUser, Injected, MergedConfig, merge_config, principal_of, user_of
+from longline.graphs.definition import GraphDefinition
+from longline.models.assistants import Assistant
+
+FREE = ["model_name", "system_prompt", "mcp_config", "base_url", "api_key", "lang"]
+SERVERS = [
+    "run_id", "thread_id", "graph_id", "assistant_id", "user_id", "langgraph_auth_user", "langgraph_auth_user_id",
+    "langgraph_auth_permissions", "langgraph_request_id", "__after_seconds__",
+]  # fmt: skip
+RESERVED = [*SERVERS, "__pregel_task_id", "__is_for_execution__", "langgraph_auth_anything"]
+NAMES = st.sampled_from([*FREE, *RESERVED])
+VALUES = (
+    st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=4) | st.dictionaries(NAMES, st.text(max_size=2))
+)
+LAYER = st.dictionaries(NAMES, VALUES, max_size=6)
+METADATA = st.dictionaries(st.sampled_from(["owner", "run_id", "graph_id", "a"]), st.text(max_size=3), max_size=3)
+TAGS = st.lists(st.sampled_from(["x", "y", "z"]), max_size=3)
+CONFIGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "configurable": LAYER | st.just("not an object"),
+        "metadata": METADATA,
+        "tags": TAGS | st.none(),
+        "recursion_limit": st.none() | st.integers(1, 50),
+        "max_concurrency": st.none() | st.integers(1, 50),
+        "run_id": st.text(max_size=3),
+        "callbacks": st.just(["x"]),
+        "store": st.just("mine"),
+    },
+)
+PRINCIPALS = st.just(LOCAL) | st.builds(
+    Principal,
+    identity=st.text(min_size=1, max_size=5),
+    display_name=st.text(min_size=1, max_size=5),
+    permissions=st.lists(st.text(max_size=3), max_size=2).map(tuple),
+    organizations=st.lists(st.text(max_size=3), max_size=2).map(tuple),
+    claims=st.dictionaries(st.sampled_from(["email", "role", "team"]), VALUES, max_size=2),
+    token=st.none() | st.text(max_size=5),
+)
+SERVER_VALUES = st.builds(
+    Injected,
+    run_id=st.just("the-run"),
+    thread_id=st.just("the-thread"),
+    principal=PRINCIPALS,
+    request_id=st.just("the-request"),
+    after_seconds=st.sampled_from([0, 1.5]),
+    headers=st.dictionaries(
+        st.sampled_from(["x-foo", "user_id", "langgraph_auth_user", "__pregel_x"]), st.text(max_size=3)
+    ),
+    checkpoint=st.dictionaries(
+        st.sampled_from(["checkpoint_id", "checkpoint_ns", "checkpoint_map", *SERVERS]), st.text(max_size=3)
+    ),
+)
+CASES = st.fixed_dictionaries(
+    {
+        "defaults": st.dictionaries(st.sampled_from(FREE), VALUES, max_size=3),
+        "theirs": CONFIGS,
+        "theirs_context": LAYER,
+        "theirs_metadata": METADATA,
+        "own": CONFIGS,
+        "context": st.none() | LAYER,
+        "metadata": METADATA,
+        "injected": SERVER_VALUES,
+        "destinations": st.just(frozenset()) | st.just(frozenset({"base_url"})),
+    }
+)
+
+
+def merge(case: dict) -> MergedConfig:
+    assistant = Assistant(
+        assistant_id="the-assistant",
+        graph_id="the-graph",
+        name="A",
+        description=None,
+        config=case["theirs"],
+        context=case["theirs_context"],
+        metadata=case["theirs_metadata"],
+        version=1,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        updated_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    return merge_config(
+        definition=GraphDefinition(
+            graph_id="the-graph",
+            origin="test",
+            load=object,
+            defaults=case["defaults"],
+            destinations=case["destinations"],
+        ),
+        assistant=assistant,
+        config=case["own"],
+        context=case["context"],
+        metadata=case["metadata"],
+        injected=case["injected"],
+        is_secret=Vault(None).is_secret,
+    )
+
+
+def configurable_of(config: dict) -> dict:
+    found = config.get("configurable")
+    return found if isinstance(found, dict) else {}
+
+
+def server_values(injected: Injected) -> dict[str, object]:
+    return {
+        "run_id": "the-run",
+        "thread_id": "the-thread",
+        "graph_id": "the-graph",
+        "assistant_id": "the-assistant",
+        "user_id": injected.principal.identity,
+        "langgraph_auth_user": user_of(injected.principal),
+        "langgraph_auth_user_id": injected.principal.identity,
+        "langgraph_auth_permissions": list(injected.principal.permissions),
+        "langgraph_request_id": "the-request",
+        "__after_seconds__": injected.after_seconds,
+    }
+
+
+@given(CASES)
+def test_what_the_server_says_stands_whatever_anybody_says(case) -> None:
+    configurable = merge(case).config["configurable"]
+    assert {name: configurable[name] for name in SERVERS} == server_values(case["injected"])
+
+
+@given(CASES)
+def test_no_other_name_of_the_servers_or_of_langgraph_gets_in(case) -> None:
+    configurable = merge(case).config["configurable"]
+    taken = {name for name in configurable if name.startswith(("__", "langgraph_auth_"))}
+    assert taken <= set(SERVERS)
+
+
+@given(CASES)
+def test_of_the_layers_the_highest_that_names_a_value_wins(case) -> None:
+    configurable = merge(case).config["configurable"]
+    own, theirs = configurable_of(case["own"]), configurable_of(case["theirs"])
+    is_redirected = bool(case["destinations"] & {*own, *(case["context"] or {})})
+    for name in FREE:
+        if name == "api_key" and is_redirected:
+            theirs = {key: value for key, value in theirs.items() if key != name}
+        layers = [layer[name] for layer in (case["defaults"], theirs, own, case["context"] or {}) if name in layer]
+        assert (name in configurable) == bool(layers)
+        assert configurable.get(name) == (layers[-1] if layers else None)
+
+
+@given(CASES)
+def test_only_headers_that_are_nobodys_names_reach_the_graph(case) -> None:
+    headers = case["injected"].headers
+    assert merge(case).config["configurable"].get("x-foo") == headers.get("x-foo")
+
+
+@given(CASES)
+def test_the_point_to_start_from_is_all_that_a_checkpoint_says(case) -> None:
+    configurable = merge(case).config["configurable"]
+    for name in ("checkpoint_id", "checkpoint_ns", "checkpoint_map"):
+        assert configurable.get(name) == case["injected"].checkpoint.get(name)
+
+
+@given(CASES)
+def test_a_runs_context_wins_over_its_assistants(case) -> None:
+    given_context = {**case["theirs_context"], **(case["context"] or {})}
+    is_redirected = bool(case["destinations"] & {*configurable_of(case["own"]), *(case["context"] or {})})
+    context = merge(case).context or {}
+    for name in FREE:
+        if name == "api_key" and is_redirected:
+            assert context.get(name) == (case["context"] or {}).get(name)
+        else:
+            assert context.get(name) == given_context.get(name)
+            assert (name in context) == (name in given_context)
+
+
+@given(CASES)
+def test_a_name_of_the_servers_in_a_context_means_the_servers_value(case) -> None:
+    """A graph may well have a `user_id` in its context schema; it must be able to trust it."""
+    given_context = {**case["theirs_context"], **(case["context"] or {})}
+    context = merge(case).context or {}
+    assert not {name for name in context if name.startswith(("__", "langgraph_auth_"))}
+    for name in ("run_id", "thread_id", "graph_id", "assistant_id"):
+        assert context.get(name) == (server_values(case["injected"])[name] if name in given_context else None)
+    if case["injected"].principal.is_authenticated:
+        expected = case["injected"].principal.identity if "user_id" in given_context else None
+        assert context.get("user_id") == expected
+    else:
+        assert context.get("user_id") == given_context.get("user_id")
+
+
+@given(CASES)
+def test_no_context_given_is_no_context(case) -> None:
+    case = {**case, "context": None, "theirs_context": {}}
+    assert merge(case).context is None
+
+
+@given(CASES)
+def test_only_known_options_pass_and_the_runs_win(case) -> None:
+    config = merge(case).config
+    assert set(config) <= {"configurable", "metadata", "tags", "recursion_limit", "max_concurrency"}
+    for option in ("recursion_limit", "max_concurrency"):
+        said = [layer[option] for layer in (case["theirs"], case["own"]) if layer.get(option) is not None]
+        assert config.get(option) == (said[-1] if said else None)
+
+
+@given(CASES)
+def test_metadata_is_joined_and_names_the_run_that_runs(case) -> None:
+    metadata = merge(case).config["metadata"]
+    layers = [
+        case["theirs_metadata"],
+        {"graph_id": "the-graph", "assistant_id": "the-assistant"},
+        case["own"].get("metadata", {}),
+        case["metadata"],
+        {"run_id": "the-run"},
+    ]
+    assert metadata == {name: value for layer in layers for name, value in layer.items()}
+
+
+@given(CASES)
+def test_tags_of_both_are_kept_once_in_order(case) -> None:
+    tags = [*(case["theirs"].get("tags") or []), *(case["own"].get("tags") or [])]
+    assert merge(case).config.get("tags", []) == sorted(set(tags), key=tags.index)
+
+
+@given(CASES)
+def test_merging_changes_none_of_its_inputs(case) -> None:
+    before = copy.deepcopy(case)
+    merge(case)
+    assert case == before
+
+
+@given(PRINCIPALS)
+def test_the_caller_is_found_again_in_what_a_run_was_given_but_for_the_token(principal: Principal) -> None:
+    found = principal_of({"langgraph_auth_user": user_of(principal)})
+    assert found == Principal(
+        identity=principal.identity,
+        display_name=principal.display_name,
+        permissions=principal.permissions,
+        organizations=principal.organizations,
+        claims=principal.claims,
+        is_authenticated=principal.is_authenticated,
+    )
+    assert found.token is None
+
+
+def test_claims_cannot_pass_for_the_identity() -> None:
+    claims = {"identity": "root", "permissions": ["all"], "organizations": ["all"], "is_authenticated": False}
+    user = user_of(Principal(identity="ann", claims=claims))
+    assert user == {
+        "identity": "ann",
+        "is_authenticated": True,
+        "display_name": "ann",
+        "permissions": [],
+        "organizations": [],
+    }
+
+
+def test_a_graphs_user_has_the_attributes_of_the_sdks_user() -> None:
+    user = GraphUser(user_of(Principal(identity="ann", permissions=("read",), claims={"team": "x"})))
+    assert (user.identity, user.display_name, user.is_authenticated) == ("ann", "ann", True)
+    assert user.permissions == ["read"]
+    assert user["team"] == "x"
+    assert GraphUser(identity="ann").permissions == []
+    assert GraphUser(identity="ann", permissions="all").permissions == []

@@ -1,0 +1,109 @@
+"""What the documents print is tried: files are written, servers started, calls made, links followed."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.examples.environment import ROOT
+from tests.processes import LONGLINE, ServerProcess, running
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/*/README.md")])
+_BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_URL = "http://127.0.0.1:2024"
+_SECTIONS = {"Added", "Changed", "Fixed", "Removed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block. `file` is the name behind the language: such a block is a file to write."""
+
+    language: str
+    file: str
+    text: str
+
+
+def blocks(document: str, language: str) -> list[Block]:
+    """The blocks of a document in one language."""
+    found = [Block(*match) for match in _BLOCK.findall((ROOT / document).read_text("utf-8"))]
+    return [block for block in found if block.language == language]
+
+
+def write_files(document: str, folder: Path) -> None:
+    """Write every file that a document shows."""
+    for match in _BLOCK.findall((ROOT / document).read_text("utf-8")):
+        block = Block(*match)
+        if block.file:
+            path = folder / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, "utf-8")
+
+
+def run_python(block: Block, server: ServerProcess) -> str:
+    """What a program of a document prints, with this server in place of the one on the usual port."""
+    program = block.text.replace(_URL, server.url)
+    assert server.url in program
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], cwd=server.folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, f"{program}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """`longline dev` in a folder with the files of docs/start.md."""
+    folder = tmp_path_factory.mktemp("start")
+    write_files("docs/start.md", folder)
+    with running(folder) as server:
+        yield server
+
+
+def test_the_readmes_first_call_prints_the_answer(start: ServerProcess) -> None:
+    (first,) = [block for block in blocks("README.md", "python") if not block.file]
+    assert "The tool calculate answered: 4." in run_python(first, start)
+
+
+def test_every_program_of_the_start_page_runs_and_prints_what_stands_below_it(start: ServerProcess) -> None:
+    printed = [run_python(block, start) for block in blocks("docs/start.md", "python") if not block.file]
+    assert "The tool calculate answered: 4." in printed[0]
+    assert printed[1] == blocks("docs/start.md", "text")[0].text
+    assert "demo" in printed[2]
+    assert len(printed) == 3
+
+
+def test_the_graph_of_the_start_page_answers(start: ServerProcess) -> None:
+    said = subprocess.run(
+        [str(LONGLINE), "run", "echo", "Hello"], cwd=start.folder, capture_output=True, text=True, timeout=60
+    )
+    assert (said.returncode, said.stdout) == (0, "You said: Hello\n")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target, anchor in _LINK.findall(document.read_text("utf-8")):
+        if "://" in target:
+            continue
+        found = (document.parent / target).resolve()
+        assert found.exists(), f"{document.name} links to {target}"
+        assert not anchor or anchor in _anchors(found), f"{target} has no heading #{anchor}"
+
+
+def _anchors(document: Path) -> set[str]:
+    headings = _HEADING.findall(document.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_fragment_of_the_changelog_is_a_sentence_that_says_what_happened() -> None:
+    fragments = sorted((ROOT / "changes").iterdir())
+    for fragment in fragments:
+        assert re.fullmatch(r"\d+\.(feature|fix|breaking|plugin-author)\.md", fragment.name)
+        text = fragment.read_text("utf-8").strip()
+        assert text.split()[0] in _SECTIONS, fragment.name
+        assert text.endswith("."), fragment.name
