@@ -264,9 +264,9 @@ class UnknownPluginError(PluginError):
 class PluginMissingExtraError(PluginError):
     """A chosen plugin needs a package that is not installed."""
 
-    def __init__(self, plugin: str, module: str) -> None:
+    def __init__(self, plugin: str, module: str, requirement: str) -> None:
         super().__init__(
-            f"plugin {plugin!r} needs the module {module!r}, which is missing; run: pip install 'longline[{plugin}]'"
+            f"plugin {plugin!r} needs the module {module!r}, which is missing; run: pip install '{requirement}'"
         )
         self.plugin = plugin
         self.module = module
@@ -282,7 +282,7 @@ class PluginBrokenError(PluginError):
 
 
 class PluginHookError(PluginError):
-    """A plugin implements a hook that does not exist, or asks a hook for an argument it does not have."""
+    """A plugin implements a hook that does not exist, implements one in a way that cannot work, or fails in it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,11 +1,12 @@
 """Loads the chosen plugins and calls their hooks: one typed method per hook; two offers of one name are an error."""
 
 import importlib
+import importlib.util
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from longline.auth.authenticator import Authenticator
 from longline.commands import Command
 from longline.errors import (
     DuplicateNameError,
+    LonglineError,
     PluginBrokenError,
     PluginHookError,
     PluginMissingExtraError,
@@ -87,7 +89,7 @@ class PluginHost:
         for name in self.names:
             if name not in installed:
                 raise UnknownPluginError(name, installed)
-            self._register(name, _import(name, installed[name].module))
+            self._register(name, _import(installed[name]))
         try:
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
@@ -96,8 +98,11 @@ class PluginHost:
     def _register(self, name: str, module: ModuleType) -> None:
         try:
             self._manager.register(module, name)
-        except pluggy.PluginValidationError as error:
+        except (pluggy.PluginValidationError, ValueError) as error:  # ValueError: the name or the module is taken
             raise PluginHookError(str(error)) from error
+        for caller in self._manager.get_hookcallers(module) or ():
+            if any(i.plugin is module and (i.wrapper or i.hookwrapper) for i in caller.get_hookimpls()):
+                raise PluginHookError(f"plugin {name!r} wraps {caller.name}: hooks hand over objects, wrap those")  # noqa: TRY003
 
     # -- the hooks, in the order of hookspecs.py --------------------------------------------------------------------
 
@@ -168,7 +173,7 @@ class PluginHost:
     def describe(self, server: Server) -> dict[str, JsonObject]:
         """What plugins tell about the server, by section."""
         found: list[tuple[str, JsonObject]] = self._named(
-            "info section", "describe_server", lambda item: [item[0]], {"server": server}, _items
+            "info section", "describe_server", lambda item: [item[0]], {"server": server}, Mapping.items, Mapping
         )
         return dict(found)
 
@@ -186,35 +191,56 @@ class PluginHost:
         names: Callable[[Any], Iterable[str]],
         arguments: Mapping[str, object],
         unpack: Callable[[Any], Iterable[Any]] = iter,
+        kind_of_offer: type = Sequence,
     ) -> list[Any]:
         """Everything a hook offers. Raises DuplicateNameError if two plugins, or one twice, offer a name."""
-        offers = [(plugin, item) for plugin, items in self._call(hook, arguments) for item in unpack(items)]
+        results = self._call(hook, arguments, kind_of_offer)
+        offers = [(plugin, item) for plugin, items in results for item in unpack(items)]
         taken = Counter(name for _, item in offers for name in names(item))
         for name, count in taken.items():
             if count > 1:
                 raise DuplicateNameError(kind, name, [p for p, item in offers if name in names(item)])
         return [item for _, item in offers]
 
-    def _call(self, hook: str, arguments: Mapping[str, object]) -> list[tuple[str, Any]]:
-        """(plugin, what it returned) in alphabetical order of plugins. Each plugin gets the arguments it asks for."""
+    def _call(self, hook: str, arguments: Mapping[str, object], expected: type = Sequence) -> list[tuple[str, Any]]:
+        """(plugin, what it returned) in alphabetical order of plugins. Each plugin gets the arguments it asks for.
+        Raises PluginHookError for one that fails or returns something else."""
         results = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             wanted = {name: arguments[name] for name in implementation.argnames}
-            results.append((implementation.plugin_name, implementation.function(**wanted)))
+            try:
+                offered = implementation.function(**wanted)
+            except LonglineError:
+                raise  # says what is wrong in its own words
+            except Exception as error:
+                cause = f"{describe_cause(error)} ({place_of(error)})"
+                raise PluginHookError(f"plugin {implementation.plugin_name!r} failed in {hook}: {cause}") from error  # noqa: TRY003
+            if not isinstance(offered, expected):
+                cause = f"expected a {expected.__name__.lower()}, got {type(offered).__name__}"
+                raise PluginHookError(f"plugin {implementation.plugin_name!r} failed in {hook}: {cause}")  # noqa: TRY003
+            results.append((implementation.plugin_name, offered))
         return sorted(results, key=lambda result: result[0])
 
 
-def _items(section: Mapping[str, JsonObject]) -> Iterable[tuple[str, JsonObject]]:
-    return section.items()
-
-
-def _import(name: str, module: str) -> ModuleType:
+def _import(plugin: InstalledPlugin) -> ModuleType:
     try:
-        return importlib.import_module(module)
+        return importlib.import_module(plugin.module)
     except ModuleNotFoundError as error:
         missing = (error.name or "?").partition(".")[0]
-        if missing == module.partition(".")[0]:
-            raise PluginBrokenError(name, module, describe_cause(error)) from error
-        raise PluginMissingExtraError(name, missing) from error
-    except Exception as error:
-        raise PluginBrokenError(name, place_of(error), describe_cause(error)) from error
+        if importlib.util.find_spec(missing) is not None:
+            raise PluginBrokenError(plugin.name, place_of(error), describe_cause(error)) from error
+        if missing == plugin.module.partition(".")[0]:
+            raise PluginBrokenError(plugin.name, plugin.module, describe_cause(error)) from error
+        raise PluginMissingExtraError(plugin.name, missing, _requirement(plugin)) from error
+    except (Exception, SystemExit) as error:
+        raise PluginBrokenError(plugin.name, place_of(error), describe_cause(error)) from error
+
+
+def _requirement(plugin: InstalledPlugin) -> str:
+    """What to install for a plugin to have all it needs: the extra of its name, if its distribution has one."""
+    try:
+        extras = metadata(plugin.distribution).get_all("Provides-Extra") or []
+    except PackageNotFoundError:
+        extras = []
+    is_extra = plugin.name in {extra.replace("-", "_") for extra in extras}  # metadata spell them with hyphens
+    return f"{plugin.distribution}[{plugin.name}]" if is_extra else plugin.distribution

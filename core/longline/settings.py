@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from longline.errors import SettingsError
@@ -14,7 +14,7 @@ from longline.errors import SettingsError
 class SettingsModel(BaseModel):
     """The base of every settings section: frozen, and a key it does not know stops the start."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ServerSettings(SettingsModel):
@@ -31,6 +31,12 @@ class ServerSettings(SettingsModel):
     drain_seconds: float = Field(10.0, ge=0, description="Seconds that running runs get to end at shutdown.")
     max_attempts: int = Field(5, ge=1, description="Attempts after which a run that keeps killing its worker ends.")
     max_body_mib: float = Field(25.0, gt=0, description="Largest request body in MiB; a larger one is answered 413.")
+
+    @model_validator(mode="after")
+    def _beats_in_time(self) -> Self:
+        if self.heartbeat_seconds >= self.lease_seconds:
+            raise ValueError("heartbeat_seconds must be less than lease_seconds")  # noqa: TRY003  # for pydantic
+        return self
 
 
 class PluginSettings(SettingsModel):
@@ -110,11 +116,13 @@ def parse_settings(values: Mapping[str, object], sections: Sequence[SettingsSect
 
 def _fault(section: str, model: type[SettingsModel], fault: ErrorDetails) -> str:
     place = ".".join(str(part) for part in (section, *fault["loc"]))
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) > 1:
+        return f"unknown setting {place}"
     if fault["type"] == "extra_forbidden":
         key = str(fault["loc"][-1])
         known = model.model_fields
         return f"unknown setting {place}{_hint(key, known)}; [{section}] takes: {', '.join(known)}"
-    return f"bad value for {place}: {str(fault['msg'])[:200]}"
+    return f"bad value for {place}: {str(fault['msg']).removeprefix('Value error, ')[:200]}"
 
 
 def _hint(name: str, known: Mapping[str, object]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from longline.errors import SettingsError
+from longline.errors import NoBackendError, SettingsError
 from longline.plugin_host import InstalledPlugin, installed_plugins
 from longline.runtime import Runtime
 from longline.settings import CORE_SECTIONS, PluginSettings, SettingsSection, parse_settings
@@ -39,7 +39,10 @@ def choose_plugins(configuration: Configuration, profile: Profile) -> Choice:
     """Which plugins take part. Raises SettingsError for a bad [plugins] section, DuplicateNameError."""
     section = SettingsSection("plugins", PluginSettings)
     given = {"plugins": configuration.values.get("plugins", {})}
-    settings = parse_settings(given, [section]).section(PluginSettings)
+    try:
+        settings = parse_settings(given, [section]).section(PluginSettings)
+    except SettingsError as error:
+        raise configuration.explain(error) from error
     installed = installed_plugins()
     left_out: dict[str, str] = {}
     wanted = set(settings.enable) if settings.enable is not None else _by_default(configuration, profile, installed)
@@ -62,6 +65,9 @@ def assemble_chosen(configuration: Configuration, profile: Profile, names: Itera
         return Runtime(sorted(chosen), chosen_values(configuration, profile, chosen))
     except SettingsError as error:
         raise configuration.explain(error) from error
+    except NoBackendError as error:
+        origin = configuration.origins.get(("server", "database"))
+        raise SettingsError([f"{error} (server.database is set by {origin})" if origin else str(error)]) from error
 
 
 def chosen_values(configuration: Configuration, profile: Profile, chosen: Iterable[str]) -> Values:

@@ -1,5 +1,6 @@
 """`longline dev`: the choices for a developer's machine. Everything works without a key, a service or a question."""
 
+import logging
 import multiprocessing
 import os
 import socket
@@ -19,6 +20,8 @@ from longline_hosts.errors import OpenToEveryoneError
 from longline_hosts.logs import configure_logging
 from longline_hosts.place import ServerNote, remove_note, secret_key, write_note
 from longline_hosts.serve import is_loopback, listen, run_server, url_of
+
+logger = logging.getLogger(__name__)
 
 DEV: Final = Profile(
     name="dev",
@@ -45,13 +48,13 @@ def run_dev(options: DevOptions) -> int:
     bound = listen(options.host, options.port)
     configure_logging("lines", options.level)
     if not options.reload:
-        return serve_dev(options, bound, lambda: None)
+        return serve_dev(options, bound, lambda: None, is_first=True)
     from longline_hosts.reload import supervise  # noqa: PLC0415  # not without reload
 
     return supervise(bound, partial(serve_dev, options), partial(_watched, options))
 
 
-def serve_dev(options: DevOptions, bound: socket.socket, ready: Callable[[], None]) -> int:
+def serve_dev(options: DevOptions, bound: socket.socket, ready: Callable[[], None], *, is_first: bool) -> int:
     """One server from its configuration to its end, here or in a child of the reloader. Raises LonglineError."""
     configure_logging("lines", options.level)
     configuration = with_secret_key(load_configuration(options.flags))
@@ -65,7 +68,10 @@ def serve_dev(options: DevOptions, bound: socket.socket, ready: Callable[[], Non
 
     async def greet(opened: OpenServer) -> None:
         write_note(ServerNote(url=url, pid=os.getpid(), database=database))
-        print_banner(opened, url, choice.left_out)
+        if is_first:
+            print_banner(opened, url, choice.left_out)
+        else:
+            logger.info("server restarted", extra={"url": url})
         await report_graphs(opened.server.graphs)
         ready()
 

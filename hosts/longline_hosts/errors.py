@@ -105,6 +105,25 @@ class NoSuchFileError(HostError):
         self.path = path
 
 
+class BadThreadError(HostError):
+    """--thread names no thread that could exist."""
+
+    code = "bad_thread"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--thread {text}: the id of a thread is a UUID")
+
+
+class OwnerUnknownError(HostError):
+    """A server has the database, and it did not say in this folder where it listens."""
+
+    code = "owner_unknown"
+
+    def __init__(self, place: str, owner: str) -> None:
+        super().__init__(f"{place} is in use by another Longline server ({owner}); name that server with --url")
+        self.place = place
+
+
 class ServerUnreachableError(HostError):
     """No server answers at a URL, or it went away in the middle."""
 

@@ -31,9 +31,9 @@ _WARM: Final = "longline_hosts.warm"
 
 class Serve(Protocol):
     """What the child does: serve on the socket until it is told to stop, and return the exit code. It calls `ready`
-    once everything is loaded."""
+    once everything is loaded. `is_first`: no child has been ready before."""
 
-    def __call__(self, bound: socket.socket, ready: Callable[[], None]) -> int:
+    def __call__(self, bound: socket.socket, ready: Callable[[], None], *, is_first: bool) -> int:
         """Raises LonglineError where it cannot start."""
         ...
 
@@ -50,7 +50,7 @@ class _Supervisor:
     ) -> None:
         self._bound = bound
         self._serve = serve
-        self._files = files
+        self._find_files = files
         self._stop = threading.Event()
         self._child: BaseProcess | None = None
         self._ready: Connection | None = None
@@ -61,14 +61,13 @@ class _Supervisor:
         self._start(_first_context())  # before there are threads: it is forked where that is safe
         signal.signal(signal.SIGTERM, self._ask)
         signal.signal(signal.SIGINT, self._ask)
+        code: int | None = None
         try:
-            while not self._stop.is_set():
+            while code is None and not self._stop.is_set():
                 code = self._watch()
-                if code is not None:
-                    return code
         finally:
             self._end()
-        return 0
+        return code or 0
 
     def _ask(self, number: int, frame: object) -> None:  # noqa: ARG002  # a signal handler's arguments
         if self._stop.is_set():
@@ -80,10 +79,9 @@ class _Supervisor:
     # -- watching ---------------------------------------------------------------------------------------------------
 
     def _watch(self) -> int | None:
-        """Until the set of folders changes (None) or the child failed at its first start (its exit code)."""
-        roots, files = self._files()
-        singles = {path.resolve() for path in files}
-        folders = source_folders(roots) | {path.parent for path in singles if path.parent.is_dir()}
+        """Until what is to be watched changes (None), or the child failed at its first start (its exit code)."""
+        watched = self._files()
+        folders, singles = watched
         changes = watch(
             *folders, watch_filter=lambda change, path: _matters(change, Path(path), singles), recursive=False,
             debounce=_SETTLE_MS * 5, step=_SETTLE_MS, stop_event=self._stop, rust_timeout=_POLL_MS,
@@ -92,11 +90,18 @@ class _Supervisor:
         for changed in changes:
             if changed:
                 self._reload(sorted({path for _, path in changed}))
-                return None
+                if self._files() != watched:
+                    return None
             code = self._look_after()
             if code is not None:
                 return code
         return None
+
+    def _files(self) -> tuple[frozenset[Path], frozenset[Path]]:
+        """The folders to watch, and the single files that matter in them."""
+        roots, files = self._find_files()
+        singles = frozenset(path.resolve() for path in files)
+        return frozenset(source_folders(roots) | {path.parent for path in singles if path.parent.is_dir()}), singles
 
     def _reload(self, changed: list[str]) -> None:
         shown = ", ".join(os.path.relpath(path) for path in changed[:3])
@@ -106,13 +111,9 @@ class _Supervisor:
             self._start(_next_context())
 
     def _look_after(self) -> int | None:
+        """Note that the child is ready, or that it has ended: the exit code if it never served anything."""
         if self._ready is not None and self._ready.poll():
-            self._ready.close()
-            self._ready = None
-            self._was_ready = True
-            if sys.platform != "win32":
-                _next_context()
-                forkserver.ensure_running()
+            self._note_ready(self._ready)
         child = self._child
         if child is None or child.exitcode is None:
             return None
@@ -123,13 +124,29 @@ class _Supervisor:
             logger.error("server ended", extra={"exit_code": child.exitcode, "next": "it starts again on a change"})
         return None
 
+    def _note_ready(self, ready: Connection) -> None:
+        try:
+            ready.recv_bytes()
+        except EOFError:  # it ended before
+            return
+        finally:
+            ready.close()
+            self._ready = None
+        self._was_ready = True
+        if sys.platform != "win32":
+            _next_context()
+            forkserver.ensure_running()
+
     # -- the child --------------------------------------------------------------------------------------------------
 
     def _start(self, context: "multiprocessing.context.BaseContext") -> None:
         sys.stdout.flush()
         receiver, sender = context.Pipe(duplex=False)
         self._child = context.Process(  # type: ignore[attr-defined]  # typeshed gives it to the subclasses only
-            target=_child, args=(self._serve, self._bound, sender), name="longline-server"
+            target=_child,
+            args=(self._serve, self._bound, sender),
+            kwargs={"is_first": not self._was_ready},
+            name="longline-server",
         )
         self._child.start()
         sender.close()
@@ -151,7 +168,9 @@ class _Supervisor:
         self._child = None
 
 
-def _child(serve: Serve, bound: socket.socket, sender: Connection) -> None:
+def _child(
+    serve: Serve, bound: socket.socket, sender: Connection, is_first: bool
+) -> None:  # Process takes no keywords here
     """Runs in the child. Ctrl-C reaches the whole group: the parent decides what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -161,7 +180,7 @@ def _child(serve: Serve, bound: socket.socket, sender: Connection) -> None:
         sender.close()
 
     try:
-        code = serve(bound, ready)
+        code = serve(bound, ready, is_first=is_first)
     except LonglineError as error:
         if logger.isEnabledFor(logging.DEBUG):
             raise
@@ -170,7 +189,7 @@ def _child(serve: Serve, bound: socket.socket, sender: Connection) -> None:
     sys.exit(code)
 
 
-def _matters(change: Change, path: Path, singles: set[Path]) -> bool:
+def _matters(change: Change, path: Path, singles: frozenset[Path]) -> bool:
     """Whether a change restarts the server: a source, a file of the configuration, a new folder (it may hold some)."""
     if is_source(path) or path.resolve() in singles:
         return True

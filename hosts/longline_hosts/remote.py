@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 
+from longline.ids import new_id
 from longline.models.json import JsonValue
 from longline_hosts.errors import ServerRefusedError, ServerUnreachableError
 from longline_hosts.serve import new_loop
@@ -48,13 +49,14 @@ class _Conversation:
 
     async def run(self, question: "Question") -> int:
         on_interrupt(self._ask)
-        self._thread_id = await self._thread(question.thread_id)
         body = {
             "assistant_id": question.assistant,
             "input": question.input,
             "stream_mode": list(STREAM_MODES),
+            "if_not_exists": "create",
             "on_disconnect": "cancel",
         }
+        self._thread_id = question.thread_id or new_id()
         async with self._client.stream("POST", f"/threads/{self._thread_id}/runs/stream", json=body) as response:
             await _check(response)
             async for event, data in _events(response):
@@ -64,12 +66,6 @@ class _Conversation:
         self._transcript.finish()
         status = await self._status()
         return tell_end(self._thread_id, is_success=status == "success", is_cancelled=self._is_cancelled)
-
-    async def _thread(self, thread_id: str | None) -> str:
-        body = {"thread_id": thread_id, "if_exists": "do_nothing"} if thread_id is not None else {}
-        response = await self._client.post("/threads", json=body)
-        await _check(response)
-        return str(response.json()["thread_id"])
 
     async def _status(self) -> str:
         if not self._run_id:

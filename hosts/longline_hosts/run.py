@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 
 from longline.auth.principal import LOCAL
-from longline.errors import InvalidInputError, StorageInUseError
+from longline.errors import StorageInUseError
 from longline.ids import parse_uuid
 from longline.models.json import JsonObject
 from longline.models.runs import CancelRequest, Run, RunStatus
@@ -20,6 +20,7 @@ from longline.settings import ServerSettings
 from longline_hosts.assemble import assemble
 from longline_hosts.dev import DEV, with_secret_key
 from longline_hosts.environment import Configuration, Flags, load_configuration
+from longline_hosts.errors import BadThreadError, OwnerUnknownError
 from longline_hosts.logs import configure_logging
 from longline_hosts.place import read_note
 from longline_hosts.serve import new_loop
@@ -65,10 +66,10 @@ def run_once(options: RunOptions) -> int:
     try:
         with asyncio.Runner(loop_factory=new_loop()) as runner:
             return runner.run(_run_here(runtime, question, transcript))
-    except StorageInUseError:
+    except StorageInUseError as error:
         url = _owner_of(runtime.settings.section(ServerSettings).database)
         if url is None:
-            raise
+            raise OwnerUnknownError(error.place, error.owner) from error
         return _run_there(url, configuration, question, transcript)
 
 
@@ -84,7 +85,7 @@ def _input(text: str) -> JsonObject:
 def _thread_id(text: str | None) -> str | None:
     found = parse_uuid(text) if text is not None else None
     if text is not None and found is None:
-        raise InvalidInputError(f"--thread {text}: the id of a thread is a UUID")  # noqa: TRY003  # a flag's own words
+        raise BadThreadError(text)
     return found
 
 

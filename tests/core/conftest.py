@@ -49,7 +49,7 @@ InstallPlugin = Callable[..., str]
 @pytest.fixture
 def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstallPlugin]:
     """`install_plugin(name, source)` writes a package and its metadata as pip would and makes both importable. Further
-    arguments: `module`, `distribution`, `version`, and `files` (other modules of the package)."""
+    arguments: `module`, `distribution`, `version`, `extras`, and `files` (other modules of the package)."""
     site = tmp_path / "site-packages"
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
@@ -63,6 +63,7 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         distribution: str | None = None,
         version: str = "1.2.3",
         files: dict[str, str] | None = None,
+        extras: list[str] | None = None,
     ) -> str:
         module = module or f"longline_example_{name}"
         distribution = distribution or module.replace("_", "-")
@@ -73,7 +74,8 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
             (package / file).write_text(textwrap.dedent(text), encoding="utf-8")
         info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        head = [f"Name: {distribution}", f"Version: {version}", *(f"Provides-Extra: {extra}" for extra in extras or [])]
+        (info / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", *head, ""]))
         (info / "entry_points.txt").write_text(f"[longline]\n{name} = {module}\n")
         return module
 

@@ -121,3 +121,15 @@ async def test_a_reader_that_falls_behind_a_kept_stream_catches_up_from_the_log(
             seen += [int(event.data) for event in batch if event.mode == "custom"]
         slow.close()
         assert seen == list(range(25_000))
+
+
+async def test_a_run_that_ends_while_the_heartbeat_asks_is_not_taken_for_lost(
+    open_server: OpenServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The heartbeat asks for a run that ends before the answer: its reader must still hear of the end."""
+    quick = _single(lambda state: {"value": 1})
+    async with open_server({"quick": quick}, heartbeat_seconds=0.051, runs=8) as server:
+        for _ in range(12):
+            outcomes = await asyncio.gather(*[_outcome(server, "quick") for _ in range(40)])
+            assert {end.status for _, end, _ in outcomes} == {RunStatus.SUCCESS}
+    assert "lease lost" not in caplog.messages

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from longline.errors import LeaseLostError, StorageError
+from longline.errors import LeaseLostError, LonglineError, StorageError
 from longline.events.hub import EventHub
 from longline.models.events import EventBatch, RunEvent
 from longline.models.runs import Lease
@@ -28,16 +28,20 @@ class EventWriter:
         self._hub = hub
         self._waiting: dict[tuple[str, int], tuple[Lease, list[RunEvent]]] = {}
         self._count = 0
-        self._lost: set[tuple[str, int]] = set()
+        self._open: set[tuple[str, int]] = set()
+        self._lost: dict[tuple[str, int], LonglineError] = {}
+        self._storing = asyncio.Lock()
         self._stored = asyncio.Condition()
         self._work = asyncio.Event()
         self._in_flight: set[tuple[str, int]] = set()
 
     async def put(self, lease: Lease, events: Sequence[RunEvent]) -> None:
-        """Hand over events of one attempt, in order. Waits while too many are unstored. Raises LeaseLostError."""
+        """Hand over events of one attempt, in order. Waits while too many are unstored. Raises LeaseLostError, and
+        StorageError if earlier ones could not be stored for a reason that does not pass."""
         key = (lease.run_id, lease.attempt)
         if key in self._lost:
-            raise LeaseLostError(*key)
+            raise self._lost[key]
+        self._open.add(key)
         self._waiting.setdefault(key, (lease, []))[1].extend(events)
         self._count += len(events)
         self._work.set()
@@ -46,16 +50,18 @@ class EventWriter:
                 await self._stored.wait_for(lambda: self._count <= _MAX_WAITING_EVENTS)
 
     async def flush(self, lease: Lease) -> None:
-        """Wait until all events of this attempt are stored. Raises LeaseLostError."""
+        """Wait until all events of this attempt are stored. Raises LeaseLostError or StorageError, as `put`."""
         key = (lease.run_id, lease.attempt)
         async with self._stored:
             await self._stored.wait_for(lambda: key not in self._waiting and key not in self._in_flight)
         if key in self._lost:
-            raise LeaseLostError(*key)
+            raise self._lost[key]
 
     def forget(self, lease: Lease) -> None:
         """The attempt is over."""
-        self._lost.discard((lease.run_id, lease.attempt))
+        key = (lease.run_id, lease.attempt)
+        self._open.discard(key)
+        self._lost.pop(key, None)
 
     async def run(self) -> None:
         """Store batches until cancelled. What waits at that moment is stored first by `drain`."""
@@ -65,12 +71,19 @@ class EventWriter:
             await self.drain()
 
     async def drain(self) -> None:
-        """Store all that waits."""
+        """Store all that waits, and wait for what is being stored."""
+        async with self._storing:
+            await self._store_waiting()
+
+    async def _store_waiting(self) -> None:
         while self._waiting:
             taken, self._waiting = self._waiting, {}
             self._in_flight = set(taken)
             try:
                 await self._store(taken)
+            except Exception:  # the writer must outlive a batch: all other runs wait for it
+                logger.exception("events lost", extra={"run_ids": [run_id for run_id, _ in taken]})
+                self._lose(taken, lambda _: StorageError("events could not be stored"))
             finally:
                 self._in_flight = set()
                 self._count -= sum(len(events) for _, events in taken.values())
@@ -78,13 +91,22 @@ class EventWriter:
                     self._stored.notify_all()
 
     async def _store(self, taken: dict[tuple[str, int], tuple[Lease, list[RunEvent]]]) -> None:
-        batches = [EventBatch(lease=lease, events=tuple(events)) for lease, events in taken.values()]
+        newest = dict(sorted(taken))  # of two attempts of a run the earlier one has lost its lease
+        batches = [
+            EventBatch(lease=lease, events=tuple(events))
+            for (run_id, attempt), (lease, events) in taken.items()
+            if newest[run_id] == attempt
+        ]
         lost = await self._append(batches)
+        self._lose(
+            (key for key in taken if key[0] in lost or newest[key[0]] != key[1]), lambda key: LeaseLostError(*key)
+        )
         for batch in batches:
-            if batch.lease.run_id in lost:
-                self._lost.add((batch.lease.run_id, batch.lease.attempt))
-            else:
+            if batch.lease.run_id not in lost:
                 self._hub.publish(batch.lease.run_id, batch.events)
+
+    def _lose(self, keys: Iterable[tuple[str, int]], error: Callable[[tuple[str, int]], LonglineError]) -> None:
+        self._lost |= {key: error(key) for key in keys if key in self._open}
 
     async def _append(self, batches: Sequence[EventBatch]) -> frozenset[str]:
         is_logged = False

@@ -69,6 +69,7 @@ def merge_config(
         | _object(config.get("metadata"))
         | metadata
         | {"run_id": injected.run_id}
+        | ({"forked_from": injected.checkpoint["checkpoint_id"]} if injected.checkpoint.get("checkpoint_id") else {})
     )
     tags = [*_list(assistant.config.get("tags")), *_list(config.get("tags"))]
     if tags:

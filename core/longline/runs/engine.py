@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -36,6 +36,16 @@ class Stopped(Exception):  # noqa: N818  # not an error: why an attempt was stop
         self.request = request
 
 
+@dataclass(slots=True)
+class RunControl:
+    """What the scheduler and an attempt must know of each other."""
+
+    stopped: Stopped | None = None
+    """Why the attempt is being cancelled, set before it is."""
+    is_concluding: bool = False
+    """The attempt's end is being stored: it must not be cancelled any more, and its lease may be gone any moment."""
+
+
 class Engine:
     """Executes claimed runs."""
 
@@ -59,26 +69,26 @@ class Engine:
         self._listeners = listeners
         self._clock = clock
 
-    async def execute(self, run: Run, stop_reason: Callable[[], Stopped | None]) -> None:
-        """Run one attempt to its end. Cancelled from outside, `stop_reason` tells why. Raises LeaseLostError when
-        another worker has taken over: then nothing more is stored."""
+    async def execute(self, run: Run, control: RunControl) -> None:
+        """Run one attempt to its end. Cancelled from outside, `control` tells why. Raises LeaseLostError when another
+        worker has taken over: then nothing more is stored."""
         attempt = _Attempt(self, run)
         self._listeners.on_started(run)
         try:
-            outcome, end = await self._outcome(attempt, run, stop_reason)
+            outcome, end = await self._outcome(attempt, run, control)
         except _HandedBack:
+            control.is_concluding = True
             await self._storage.runs.release(run.lease)
             logger.info("run handed back", extra={"run_id": run.run_id, "attempt": run.attempt})
             return
         finally:
             self._writer.forget(run.lease)
+        control.is_concluding = True
         await self._finish(run.lease, outcome)
         self._listeners.on_ended(run.lease, outcome)
         self._hub.close(run.run_id, end)
 
-    async def _outcome(
-        self, attempt: "_Attempt", run: Run, stop_reason: Callable[[], Stopped | None]
-    ) -> tuple[RunOutcome, RunEnd]:
+    async def _outcome(self, attempt: "_Attempt", run: Run, control: RunControl) -> tuple[RunOutcome, RunEnd]:
         try:
             died = run.attempt - 1 - run.released
             if died >= self._max_attempts:
@@ -87,7 +97,7 @@ class Engine:
             outcome = RunOutcome(status=RunStatus.SUCCESS, state=execution.state)
             return outcome, RunEnd(status=RunStatus.SUCCESS, result=execution.result)
         except asyncio.CancelledError as error:
-            stopped = stop_reason()
+            stopped = control.stopped
             if stopped is None and _is_cancelled():
                 raise
             _uncancel()
@@ -116,14 +126,16 @@ class Engine:
 
     async def _cancelled(self, run: Run, request: CancelRequest) -> tuple[RunOutcome, RunEnd]:
         failure = describe_cancel(request)
+        reached = state = await self._state_of(run)
         if request.action == "rollback":
             await self._erase_checkpoints(run)
-        state = await self._state_of(run)
+            state = await self._state_of(run)
         status = ThreadStatus.IDLE if request.action == "rollback" else ThreadStatus.INTERRUPTED
         left = _ended(state, status, failure)
         is_erased = request.action == "rollback"
         outcome = RunOutcome(status=RunStatus.INTERRUPTED, state=left, keep_values=state is None, erase=is_erased)
-        return outcome, RunEnd(status=None if is_erased else RunStatus.INTERRUPTED, result=left.values)
+        result = reached.values if reached is not None else None
+        return outcome, RunEnd(status=None if is_erased else RunStatus.INTERRUPTED, result=result)
 
     async def _state_of(self, run: Run) -> ThreadState | None:
         """What the thread's latest checkpoint holds; None where that cannot be told (the graph does not load)."""

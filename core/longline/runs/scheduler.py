@@ -9,7 +9,7 @@ from longline.clock import Clock
 from longline.errors import LeaseLostError, StorageError
 from longline.events.broker import Broker
 from longline.models.runs import CancelRequest, Claim, LeaseState, Run
-from longline.runs.engine import Engine, Stopped
+from longline.runs.engine import Engine, RunControl, Stopped
 from longline.runs.heartbeat import Heartbeat
 from longline.settings import ServerSettings
 from longline.storage.protocols import RunQueue
@@ -25,7 +25,7 @@ CANCEL_TOPIC = "cancel"
 @dataclass(slots=True)
 class _Running:
     task: asyncio.Task[None]
-    stopped: Stopped | None = None
+    control: RunControl
 
 
 @dataclass(slots=True)
@@ -86,8 +86,9 @@ class Scheduler:
             self._state.reserved -= 1
         self._heartbeat.add(run.lease)
         self._idle.clear()
-        task = asyncio.create_task(self._execute(run), name=f"run-{run.run_id}")
-        self._state.running[run.run_id] = _Running(task)
+        control = RunControl()
+        task = asyncio.create_task(self._execute(run, control), name=f"run-{run.run_id}")
+        self._state.running[run.run_id] = _Running(task, control)
 
     async def announce(self) -> None:
         """Somebody should look at the queue: this process, or another."""
@@ -103,7 +104,7 @@ class Scheduler:
     def abandon(self, run_id: str) -> None:
         """Stop executing a run whose row is gone: nothing of it can be stored any more."""
         running = self._state.running.get(run_id)
-        if running is not None:
+        if running is not None and not running.control.is_concluding:
             running.task.cancel()
 
     @property
@@ -178,6 +179,9 @@ class Scheduler:
     def _heard(self, states: Sequence[LeaseState]) -> None:
         """What the heartbeat learned: leases that are lost, cancels that were asked for elsewhere."""
         for state in states:
+            running = self._state.running.get(state.run_id)
+            if running is None or running.control.is_concluding:
+                continue  # it ended while the heartbeat asked
             if not state.held:
                 logger.error("lease lost", extra={"run_id": state.run_id, "attempt": state.attempt})
                 self.abandon(state.run_id)
@@ -188,8 +192,8 @@ class Scheduler:
         running = self._state.running.get(run_id)
         if running is None:
             return False
-        if running.stopped is None:
-            running.stopped = stopped
+        if running.control.stopped is None and not running.control.is_concluding:
+            running.control.stopped = stopped
             running.task.cancel()
         return True
 
@@ -198,9 +202,9 @@ class Scheduler:
             return 0
         return self._settings.runs - len(self._state.running) - self._state.reserved
 
-    async def _execute(self, run: Run) -> None:
+    async def _execute(self, run: Run, control: RunControl) -> None:
         try:
-            await self._engine.execute(run, lambda: self._stop_reason(run.run_id))
+            await self._engine.execute(run, control)
         except LeaseLostError:
             logger.warning("run abandoned", extra={"run_id": run.run_id, "attempt": run.attempt})
         except asyncio.CancelledError:
@@ -213,7 +217,3 @@ class Scheduler:
             self._wake.set()
             if not self._state.running:
                 self._idle.set()
-
-    def _stop_reason(self, run_id: str) -> Stopped | None:
-        running = self._state.running.get(run_id)
-        return running.stopped if running is not None else None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MODES: Final = ("values", "updates", "messages", "messages-tuple", "events", "debug", "tasks", "checkpoints", "custom")
 """The modes a run may ask for."""
 
-_PLAIN: Final = frozenset({"values", "updates", "custom"})
+_PLAIN: Final = frozenset({"values", "updates", "custom", "events"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ _EVENT_STREAM: Final[HeaderLines] = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
 ]
 _JSON: Final[HeaderLines] = [(b"content-type", b"application/json")]
+_GRACE_SECONDS: Final = 0.1
+"""A run that ends within this time is answered in one piece; after it a waiting client is told where the run is."""
 _KEEP_ALIVE: Final = (b"connection", b"keep-alive")
 
 RUN_NOT_FOUND: Final = RunFailure(error="HTTPException", message="404: Run not found")
@@ -92,8 +94,11 @@ class RunWait:
         following = self._following
         with following.reader:
             async with Connection(receive) as connection:
-                end = await following.reader.wait_for_end(following.heartbeat_seconds)
+                end = await following.reader.wait_for_end(_GRACE_SECONDS)
                 await _start(scope, send, [*following.place.headers(), *_JSON], is_stream=False)
+                if end is None:
+                    await send({"type": "http.response.body", "body": b"", "more_body": True})  # the headers go out
+                    end = await following.reader.wait_for_end(following.heartbeat_seconds)
                 while end is None:
                     await send({"type": "http.response.body", "body": b"\n", "more_body": True})
                     end = await following.reader.wait_for_end(following.heartbeat_seconds)

@@ -7,6 +7,7 @@ from longline.encoding import encode
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
+    from langgraph.checkpoint.base import CheckpointMetadata
     from langgraph.types import Interrupt, PregelTask, StateSnapshot
 
 _PLACE_KEYS: Final = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
@@ -36,7 +37,7 @@ def _state(snapshot: "StateSnapshot") -> dict[str, object]:
         "values": snapshot.values,
         "next": snapshot.next,
         "tasks": [_task(task) for task in snapshot.tasks],
-        "metadata": snapshot.metadata,
+        "metadata": _metadata(snapshot.metadata, checkpoint, parent),
         "created_at": snapshot.created_at,
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,
@@ -44,6 +45,19 @@ def _state(snapshot: "StateSnapshot") -> dict[str, object]:
         "checkpoint_id": checkpoint.get("checkpoint_id") if checkpoint else None,
         "parent_checkpoint_id": parent.get("checkpoint_id") if parent else None,
     }
+
+
+def _metadata(
+    metadata: "CheckpointMetadata | None", checkpoint: dict[str, object] | None, parent: dict[str, object] | None
+) -> dict[str, object] | None:
+    """What is known of a checkpoint, with its thread, and with the checkpoint that its run or update started from."""
+    if metadata is None:
+        return None
+    told: dict[str, object] = {**metadata}
+    if checkpoint is not None and "thread_id" in checkpoint:
+        told["thread_id"] = checkpoint["thread_id"]
+    origin = parent.get("checkpoint_id") if parent and told.get("source") == "update" else told.get("forked_from")
+    return told if origin is None else {**told, "checkpoint_id": origin}
 
 
 def _task(task: "PregelTask") -> dict[str, object]:

@@ -121,7 +121,7 @@ class ThreadSearchBody(Body):
             thread_ids=self.ids,
             limit=self.limit or 10,
             offset=self.offset or 0,
-            sort_by=self.sort_by or "created_at",
+            sort_by=self.sort_by or "updated_at",
             sort_order=self.sort_order or "desc",
         )
 
