@@ -289,12 +289,15 @@ class PluginHookError(PluginError):
 
 
 class DuplicateNameError(PluginError):
-    """Two plugins offer one name. Neither wins: the operator chooses."""
+    """Two plugins offer one name (or one does twice). Neither wins: the operator chooses."""
 
     def __init__(self, kind: str, name: str, plugins: Sequence[str]) -> None:
+        who = " and ".join(repr(plugin) for plugin in dict.fromkeys(plugins))
         super().__init__(
-            f"plugins {' and '.join(repr(p) for p in plugins)} both offer the {kind} {name!r}; "
-            f"disable one of them under [plugins] disable in longline.toml"
+            f"plugins {who} both offer the {kind} {name!r}; "
+            "disable one of them under [plugins] disable in longline.toml"
+            if len(set(plugins)) > 1
+            else f"plugin {who} offers the {kind} {name!r} twice"
         )
         self.kind = kind
         self.name = name

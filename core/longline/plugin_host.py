@@ -32,7 +32,7 @@ from longline.graphs.loading import describe_cause, place_of
 from longline.models.json import JsonObject
 from longline.runs.listeners import RunListener
 from longline.services.server import Server
-from longline.settings import Settings, SettingsSection
+from longline.settings import CORE_SECTIONS, Settings, SettingsSection
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
 from longline.tools.tool import Tool, ToolRegistry
@@ -108,7 +108,8 @@ class PluginHost:
 
     def settings_sections(self) -> list[SettingsSection]:
         """All sections that plugins declare."""
-        return self._named("settings section", "register_settings", lambda section: [section.name], {})
+        reserved = [section.name for section in CORE_SECTIONS]
+        return self._named("settings section", "register_settings", lambda s: [s.name], {}, reserved=reserved)
 
     def commands(self) -> list[Command]:
         """All subcommands that plugins add."""
@@ -192,14 +193,16 @@ class PluginHost:
         arguments: Mapping[str, object],
         unpack: Callable[[Any], Iterable[Any]] = iter,
         kind_of_offer: type = Sequence,
+        reserved: Sequence[str] = (),
     ) -> list[Any]:
         """Everything a hook offers. Raises DuplicateNameError if two plugins, or one twice, offer a name."""
         results = self._call(hook, arguments, kind_of_offer)
         offers = [(plugin, item) for plugin, items in results for item in unpack(items)]
-        taken = Counter(name for _, item in offers for name in names(item))
+        taken = Counter([*reserved, *(name for _, item in offers for name in names(item))])
         for name, count in taken.items():
             if count > 1:
-                raise DuplicateNameError(kind, name, [p for p, item in offers if name in names(item)])
+                core = ["longline"] if name in reserved else []
+                raise DuplicateNameError(kind, name, [*core, *(p for p, item in offers if name in names(item))])
         return [item for _, item in offers]
 
     def _call(self, hook: str, arguments: Mapping[str, object], expected: type = Sequence) -> list[tuple[str, Any]]:

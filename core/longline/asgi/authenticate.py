@@ -6,7 +6,7 @@ from longline.asgi.mount import PRINCIPAL, ProtocolMount
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.authenticator import Authenticator, Credentials, authenticate
 from longline.auth.principal import LOCAL
-from longline.errors import UnauthenticatedError
+from longline.errors import LonglineError
 
 
 def authenticated(mount: ProtocolMount, authenticators: Sequence[Authenticator]) -> ASGIApp:
@@ -20,7 +20,7 @@ def authenticated(mount: ProtocolMount, authenticators: Sequence[Authenticator])
         else:
             try:
                 scope[PRINCIPAL] = await authenticate(authenticators, _credentials(scope))
-            except UnauthenticatedError as error:
+            except LonglineError as error:  # refused, or an authenticator that cannot tell (its storage is away)
                 if scope["path"] not in public and scope.get("method") != "OPTIONS":
                     await mount.refuse(error)(scope, receive, send)
                     return

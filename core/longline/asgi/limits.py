@@ -4,6 +4,8 @@ from longline.asgi.mount import ProtocolMount
 from longline.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from longline.errors import BodyTooLargeError
 
+_LONGEST_LENGTH = 20  # digits: Python refuses to read thousands of them
+
 
 def limited(app: ASGIApp, mount: ProtocolMount, limit: int) -> ASGIApp:
     """The app with request bodies of at most `limit` bytes."""
@@ -49,5 +51,5 @@ class _Guard:
 def _declared(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name.lower() == b"content-length":
-            return int(value) if value.isdigit() else 0
+            return int(value[:_LONGEST_LENGTH]) if value.isdigit() else 0
     return 0

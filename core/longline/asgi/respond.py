@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import orjson
 
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
-from longline.errors import BodyTooLargeError, LonglineError, NotFoundError, UnauthenticatedError
+from longline.errors import BodyTooLargeError, ForbiddenError, LonglineError, NotFoundError, UnauthenticatedError
 
 _STATUSES: tuple[tuple[type[LonglineError], int], ...] = (
     (UnauthenticatedError, 401),
+    (ForbiddenError, 403),
     (BodyTooLargeError, 413),
     (NotFoundError, 404),
 )

@@ -34,7 +34,8 @@ async def ask(
 ) -> Answer:
     """Send a request and wait for the whole response. A body in parts is sent chunk by chunk, without a length."""
     chunks = [body] if isinstance(body, bytes) else list(body)
-    given = {**({"content-length": str(len(body))} if isinstance(body, bytes) and body else {}), **(headers or {})}
+    length = {"content-length": str(len(body))} if isinstance(body, bytes) and body else {}
+    given = {**length, **{name.lower(): value for name, value in (headers or {}).items()}}
     messages: list[Message] = [
         {"type": "http.request", "body": chunk, "more_body": number < len(chunks)}
         for number, chunk in enumerate(chunks, 1)
