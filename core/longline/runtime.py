@@ -5,9 +5,9 @@ import logging
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
@@ -183,12 +183,18 @@ async def _end(task: "asyncio.Task[None]") -> None:
         logger.exception("task ended with an error", extra={"task": task.get_name()})
 
 
-def _node_executor(runs: int) -> ThreadPoolExecutor:
+@contextmanager
+def _node_executor(runs: int) -> Iterator[None]:
     """Threads for nodes that are plain functions: as many as runs, so that none waits for another's (the default pool
-    has six threads on two cores)."""
+    has six threads on two cores). A node that still runs at the end is not waited for: its run was handed back."""
+    loop = asyncio.get_running_loop()
     executor = ThreadPoolExecutor(max_workers=max(runs, 8), thread_name_prefix="longline-node")
-    asyncio.get_running_loop().set_default_executor(executor)
-    return executor
+    loop.set_default_executor(executor)
+    try:
+        yield
+    finally:
+        loop.set_default_executor(ThreadPoolExecutor())  # the loop may go on without this server
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _backend(kind: str, url: str, known: Mapping[str, B]) -> B:

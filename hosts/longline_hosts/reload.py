@@ -19,7 +19,7 @@ from watchfiles import Change, watch
 
 from longline.errors import LonglineError
 from longline_hosts.errors import print_error
-from longline_hosts.watched import is_source, source_folders
+from longline_hosts.watched import holds_sources, is_source, source_folders
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +105,7 @@ class _Supervisor:
 
     def _reload(self, changed: list[str]) -> None:
         shown = ", ".join(os.path.relpath(path) for path in changed[:3])
+        self._look_after()
         logger.info("files changed", extra={"files": shown + (", …" if len(changed) > 3 else "")})  # noqa: PLR2004  # a line
         self._end()
         if not self._stop.is_set():
@@ -193,11 +194,7 @@ def _matters(change: Change, path: Path, singles: frozenset[Path]) -> bool:
     """Whether a change restarts the server: a source, a file of the configuration, a new folder (it may hold some)."""
     if is_source(path) or path.resolve() in singles:
         return True
-    return change is Change.added and path.is_dir() and bool(source_folders([path])) and _holds_sources(path)
-
-
-def _holds_sources(folder: Path) -> bool:
-    return any(is_source(path) for found in source_folders([folder]) for path in found.iterdir())
+    return change is Change.added and holds_sources(path)
 
 
 def _first_context() -> "multiprocessing.context.BaseContext":

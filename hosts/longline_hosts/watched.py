@@ -29,5 +29,12 @@ def source_folders(roots: Iterable[Path]) -> set[Path]:
     return found
 
 
+def holds_sources(folder: Path) -> bool:
+    """Whether this is a folder, one that counts, with sources in or below it."""
+    if not folder.is_dir() or _is_ignored(folder):
+        return False
+    return any(is_source(Path(found, name)) for found in source_folders([folder]) for name in os.listdir(found))
+
+
 def _is_ignored(folder: Path) -> bool:
     return folder.name.startswith(".") or folder.name in _IGNORED or (folder / "pyvenv.cfg").is_file()

@@ -12,9 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.processes import running
+from tests.processes import ServerProcess, running, wait_for
 
 HERE = Path(__file__).parent
 KIT = HERE.parents[2] / "shared" / "contract"
@@ -49,9 +50,16 @@ def _capture(folder: Path, group: str) -> Path:
     project, out = folder / "graphs", folder / "transcripts"
     shutil.copytree(KIT / "graphs", project)
     with running(project) as server:
+        _warm(server)
         played = _kit("capture.py", "--base", server.url, "--out", str(out), "--only", group)
         assert played.returncode == 0, f"{played.stdout}{played.stderr}\n--- the server:\n{server.output[-5000:]}"
     return out
+
+
+def _warm(server: ServerProcess) -> None:
+    """Have every graph imported and one run done: the scenarios cancel runs after parts of a second."""
+    wait_for(lambda: "graphs loaded" in server.output, "loading the graphs")
+    httpx.post(f"{server.url}/runs/wait", json={"assistant_id": "agent", "input": {}}, timeout=60).raise_for_status()
 
 
 def _compare(transcripts: Path) -> dict[str, Any]:

@@ -85,6 +85,14 @@ def test_the_graph_of_the_start_page_answers(start: ServerProcess) -> None:
     assert (said.returncode, said.stdout) == (0, "You said: Hello\n")
 
 
+def test_the_plugin_of_the_plugins_page_passes_the_contract_that_it_shows(tmp_path: Path) -> None:
+    write_files("docs/plugins.md", tmp_path)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "pyproject.toml").is_file()
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
     for target, anchor in _LINK.findall(document.read_text("utf-8")):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from longline.errors import GraphLoadError, LonglineError, UnknownGraphError
@@ -59,15 +59,30 @@ class GraphRegistry:
         self, graph_id: str, call: FactoryCall, *, checkpointer: "BaseCheckpointSaver[Any] | None"
     ) -> "AsyncIterator[Pregel[Any, Any, Any, Any]]":
         """A copy of the graph for one use, with the checkpointer and `call.store`. Raises UnknownGraphError,
-        GraphLoadError, and from a factory whatever the factory raises."""
+        GraphLoadError, and for a run whatever its factory raises: that is how the run ends."""
         loaded = await self._load(graph_id)
         update = {"checkpointer": checkpointer, "store": call.store, "name": graph_id}
         if is_factory(loaded):
             factory: Callable[..., object] = loaded  # type: ignore[assignment]  # is_factory just said so
-            async with call_factory(factory, call) as made:
+            async with AsyncExitStack() as stack:
+                made = await self._make(stack, graph_id, factory, call)
                 yield made.copy(update=update)
         else:
             yield as_graph(loaded).copy(update=update)
+
+    async def _make(
+        self, stack: AsyncExitStack, graph_id: str, factory: Callable[..., object], call: FactoryCall
+    ) -> "Pregel[Any, Any, Any, Any]":
+        try:
+            return await stack.enter_async_context(call_factory(factory, call))
+        except Exception as error:
+            if call.access == "threads.create_run":
+                raise
+            failure = GraphLoadError(graph_id, place_of(error), describe_cause(error))
+            logger.error(  # noqa: TRY400  # a user's mistake: file and line say more than our stack
+                "graph not made", extra={"graph_id": graph_id, "place": failure.place, "cause": failure.cause}
+            )
+            raise failure from error
 
     async def _load(self, graph_id: str) -> object:
         definition = self.require(graph_id)

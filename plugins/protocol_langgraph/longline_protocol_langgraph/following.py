@@ -61,18 +61,15 @@ class RunStream:
         self._encode = encode
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        following = self._following
+        following, last = self._following, b""
         with following.reader:
             async with Connection(receive) as connection:
                 await _start(scope, send, [*following.place.headers(), *_EVENT_STREAM])
                 try:
                     await self._pump(send)
-                    last = b""
                 except SlowSubscriberError as error:
                     last = error_frame(_failure(error))
-                await _finish(send, last)
-        if connection.is_lost and following.on_leave is not None:
-            await following.on_leave()
+        await _conclude(connection, following, send, last)
 
     async def _pump(self, send: Send) -> None:
         reader, silence = self._following.reader, self._following.heartbeat_seconds
@@ -91,7 +88,7 @@ class RunWait:
         self._render = render or render_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        following = self._following
+        following, result = self._following, b""
         with following.reader:
             async with Connection(receive) as connection:
                 end = await following.reader.wait_for_end(_GRACE_SECONDS)
@@ -102,9 +99,8 @@ class RunWait:
                 while end is None:
                     await send({"type": "http.response.body", "body": b"\n", "more_body": True})
                     end = await following.reader.wait_for_end(following.heartbeat_seconds)
-                await _finish(send, self._render(end))
-        if connection.is_lost and following.on_leave is not None:
-            await following.on_leave()
+                result = self._render(end)
+        await _conclude(connection, following, send, result)
 
 
 class LostStream:
@@ -149,6 +145,15 @@ async def _start(scope: Scope, send: Send, lines: HeaderLines, *, is_stream: boo
     if is_stream and scope.get("http_version", "1.1").startswith("1"):
         lines = [*lines, _KEEP_ALIVE]  # HTTP/2 has no such header
     await send({"type": "http.response.start", "status": 200, "headers": lines})
+
+
+async def _conclude(connection: Connection, following: Following, send: Send, body: bytes) -> None:
+    """The last of the answer, or what is to be done when there is nobody to get it. Not watched: a server reports a
+    complete answer as the client's leaving, too."""
+    if not connection.is_lost:
+        await _finish(send, body)
+    elif following.on_leave is not None:
+        await following.on_leave()
 
 
 async def _finish(send: Send, body: bytes) -> None:

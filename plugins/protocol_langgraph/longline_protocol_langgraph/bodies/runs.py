@@ -16,6 +16,7 @@ from longline_protocol_langgraph.bodies.types import (
     Object,
     Uuid,
     checkpoint_of,
+    command_of,
 )
 
 StreamMode: TypeAlias = Literal[
@@ -59,9 +60,9 @@ class RunBody(Body):
             assistant=self.assistant_id,
             thread_id=thread_id,
             input=self.input,
-            command=_object(self.command),
+            command=command_of(self.command),
             metadata=self.metadata or {},
-            config=_object(self.config) or {},
+            config=cast("JsonObject", self.config or {}),  # a TypedDict of JSON values is a JSON object
             context=self.context,
             checkpoint=checkpoint_of(self.checkpoint, self.checkpoint_id),
             stream_modes=tuple(dict.fromkeys(modes)) or ("values",),
@@ -95,10 +96,6 @@ class CancelStatusBody(Body):
     """Runs to cancel, whatever their thread."""
 
     status: Literal["pending", "running", "all"]
-
-
-def _object(value: CommandBody | ConfigBody | None) -> JsonObject | None:
-    return cast("JsonObject | None", value)  # a TypedDict of JSON values is a JSON object
 
 
 RUN = TypeAdapter(RunBody)

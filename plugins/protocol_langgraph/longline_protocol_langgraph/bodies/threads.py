@@ -1,6 +1,6 @@
 """Bodies that make, change and find threads, and read or write their state."""
 
-from typing import Annotated, Literal, TypeAlias, cast
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, TypeAdapter
 
@@ -21,11 +21,14 @@ from longline_protocol_langgraph.bodies.types import (
     TtlBody,
     Uuid,
     checkpoint_of,
+    command_of,
 )
 
 ThreadField: TypeAlias = Literal[
     "thread_id", "created_at", "updated_at", "state_updated_at", "metadata", "config", "status", "values", "interrupts"
 ]
+MetadataKey: TypeAlias = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+$")]
+"""What LangGraph's savers take as the name of a condition."""
 StatusName: TypeAlias = Literal["idle", "busy", "interrupted", "error"]
 
 _PLACE_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
@@ -66,7 +69,7 @@ class ThreadCreateBody(Body):
                 StateUpdate(
                     values=update.values,
                     as_node=update.as_node,
-                    command=cast("JsonObject | None", update.command),  # a TypedDict of JSON values is a JSON object
+                    command=command_of(update.command),
                 )
                 for update in step.updates
             ]
@@ -158,7 +161,7 @@ class HistoryBody(Body):
 
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
     before: str | Object | None = None
-    metadata: Object | None = None
+    metadata: dict[MetadataKey, Json] | None = None
     checkpoint: CheckpointBody | None = None
 
     def to_query(self) -> HistoryQuery:

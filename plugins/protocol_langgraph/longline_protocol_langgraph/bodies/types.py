@@ -1,6 +1,6 @@
 """What bodies are made of. Fields that a client leaves out or sends as null mean the same; unknown ones are ignored."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, with_config
 from pydantic_core import PydanticCustomError
@@ -80,6 +80,12 @@ class TtlBody(Body):
 
     ttl: Annotated[int | float, Field(ge=0)] | None = None
     strategy: Literal["delete", "keep_latest"] = "delete"
+
+
+def command_of(command: CommandBody | None) -> JsonObject | None:
+    """The command; None for one that says nothing, which LangGraph would stumble over."""
+    said = {key: value for key, value in (command or {}).items() if value is not None}
+    return cast("JsonObject", said) or None  # a TypedDict of JSON values is a JSON object
 
 
 def checkpoint_of(place: CheckpointBody | None, checkpoint_id: str | None = None) -> JsonObject:

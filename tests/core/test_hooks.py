@@ -1,0 +1,298 @@
+"""Every hook is documented with its exact signature and an example, and each example does what the hook promises."""
+
+import argparse
+import ast
+import asyncio
+import inspect
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from tests.core.conftest import InstallPlugin
+
+from longline import hookspecs
+from longline.asgi.mount import ProtocolMount
+from longline.auth.access import Access, Action
+from longline.auth.authenticator import Credentials
+from longline.auth.principal import LOCAL, Principal
+from longline.errors import ForbiddenError, InvalidInputError, StorageError
+from longline.events.broker import Broker
+from longline.models.filters import EVERYTHING
+from longline.models.runs import RunStatus
+from longline.plugin_host import PluginHost
+from longline.runtime import Runtime
+from longline.services.runs import RunRequest
+from longline.settings import CORE_SECTIONS, Settings, parse_settings
+from longline.testing.authenticator import AuthenticatorContract, AuthenticatorExample
+from longline.testing.broker import BrokerContract
+from longline.testing.protocol import ProtocolContract
+from longline.testing.protocol_client import ask
+from longline.testing.tool import ToolContract, ToolExample
+from longline.tools.tool import ToolContext
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+NO_SETTINGS = Settings({})
+CONTEXT = ToolContext(principal=Principal(identity="ann"))
+
+
+def _hooks() -> dict[str, str]:
+    """Hook name → its signature as it stands in the source, in order."""
+    tree = ast.parse(inspect.getsource(hookspecs))
+    return {
+        node.name: f"{node.name}({ast.unparse(node.args)}) -> {ast.unparse(node.returns)}"
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and node.returns is not None
+        and "hookspec" in map(ast.unparse, node.decorator_list)
+    }
+
+
+def _sections() -> dict[str, str]:
+    """Heading of each hook's section → the section."""
+    parts = re.split(r"^### `(.+)`$", PAGE.split("\n## The contracts\n")[0], flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+HOOKS = _hooks()
+SECTIONS = _sections()
+
+
+def _example(hook: str) -> str:
+    found = re.search(r"^```python\n(.*?)^```$", SECTIONS[HOOKS[hook]], flags=re.MULTILINE | re.DOTALL)
+    assert found is not None, f"the section of {hook} has no example"
+    return found[1]
+
+
+def test_every_hook_has_a_section_whose_heading_is_its_signature_in_the_order_of_the_calls() -> None:
+    assert list(SECTIONS) == list(HOOKS.values())
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_section_promises_something_and_shows_the_hook_at_work(hook: str) -> None:
+    assert len(SECTIONS[HOOKS[hook]].partition("```")[0].split()) >= 20
+    assert f"@hookimpl\ndef {hook}(" in _example(hook)
+
+
+def test_every_hook_has_a_test_here() -> None:
+    tests = {name.removeprefix("test_hook_") for name in globals() if name.startswith("test_hook_")}
+    assert tests == set(HOOKS)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_an_example_takes_the_arguments_that_its_hook_has(hook: str) -> None:
+    (made,) = [node for node in ast.walk(ast.parse(_example(hook))) if getattr(node, "name", "") == hook]
+    assert isinstance(made, ast.FunctionDef)
+    assert f"{hook}({ast.unparse(made.args)})" == HOOKS[hook].partition(" -> ")[0]
+
+
+Load = Callable[..., tuple[PluginHost, ModuleType]]
+
+
+@pytest.fixture
+def load(install_plugin: InstallPlugin) -> Load:
+    """The example of a hook, installed and chosen: the host with it, and its module."""
+
+    def install(hook: str) -> tuple[PluginHost, ModuleType]:
+        module = install_plugin(hook, _example(hook))
+        return PluginHost([hook]), __import__(module)
+
+    return install
+
+
+@pytest.fixture
+def make_runtime(load: Load, tmp_path: Path) -> Callable[..., Runtime]:
+    """A runtime over SQLite with the examples of hooks."""
+
+    def make(*hooks: str, **server: object) -> Runtime:
+        for hook in hooks:
+            load(hook)
+        database = f"sqlite:///{tmp_path}/server.db"
+        return Runtime([*hooks, "storage_sqlite"], {"server": {"database": database, **server}})
+
+    return make
+
+
+def test_hook_register_settings(load: Load) -> None:
+    host, module = load("register_settings")
+    sections = [*CORE_SECTIONS, *host.settings_sections()]
+    found = parse_settings({"weather": {"timeout_seconds": 2, "key": "k"}}, sections).section(module.WeatherSettings)
+    assert (found.url, found.timeout_seconds, found.key.get_secret_value()) == ("https://weather.example", 2, "k")
+
+
+def test_hook_register_commands(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    (command,) = load("register_commands")[0].commands()
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    assert command.run(parser.parse_args(["--loud"]), parse_settings({}, CORE_SECTIONS)) == 0
+    assert capsys.readouterr().out == "EVERYTHING IS KEPT IN SQLITE:///.LONGLINE/LONGLINE.DB\n"
+
+
+@pytest.mark.anyio
+async def test_hook_register_storage_backends(load: Load) -> None:
+    backend = load("register_storage_backends")[0].storage_backends(NO_SETTINGS)["paper"]
+    assert await backend.migrate("paper://desk") == []
+    async with backend.connect("paper://desk") as storage:
+        assert storage.facts.place == "desk"
+        await storage.check()
+        storage.is_burning = True
+        with pytest.raises(StorageError, match="the paper on desk is on fire"):
+            await storage.check()
+
+
+@pytest.mark.anyio
+async def test_hook_register_event_brokers(make_runtime: Callable[..., Runtime]) -> None:
+    runtime = make_runtime("register_event_brokers", broker="counting://")
+    backend = runtime.host.event_brokers(runtime.settings)["counting"]
+    async with backend.connect("counting://") as broker, broker.subscribe("t") as subscription:
+        await broker.publish("t", "hello")
+        assert await subscription.receive() == "hello"
+        assert broker.published == 1
+    async with runtime.open():
+        pass
+
+
+class TestBrokerOfTheExample(BrokerContract):
+    @pytest.fixture
+    async def broker(self, anyio_backend: str, load: Load) -> AsyncIterator[Broker]:
+        backend = load("register_event_brokers")[0].event_brokers(NO_SETTINGS)["counting"]
+        async with backend.connect("counting://") as broker:
+            yield broker
+
+
+@pytest.mark.anyio
+async def test_hook_register_authenticators(make_runtime: Callable[..., Runtime]) -> None:
+    runtime = make_runtime("register_authenticators", "register_protocols")
+    async with runtime.open() as opened:
+
+        async def who(**headers: str) -> tuple[int, object]:
+            answer = await ask(opened.app, "GET", "/hello/who", headers=headers)
+            return answer.status, answer.json
+
+        assert await who(**{"x-badge": "badge-of-ann"}) == (200, {"you": "ann", "graphs": []})
+        status, body = await who(**{"x-badge": "stolen"})
+        assert (status, body["error"]["message"]) == (401, "nobody has this badge")
+        assert (await who())[0] == 401
+
+
+class TestAuthenticatorOfTheExample(AuthenticatorContract):
+    @pytest.fixture
+    def example(self, load: Load) -> AuthenticatorExample:
+        _, module = load("register_authenticators")
+
+        def shown(**headers: str) -> Credentials:
+            return Credentials(method="GET", path="/", headers=headers)
+
+        return AuthenticatorExample(
+            authenticator=module.Badges(),
+            good=shown(**{"x-badge": "badge-of-ann"}),
+            foreign=shown(authorization="Bearer badge-of-ann"),
+            bad=shown(**{"x-badge": "badge-of-annx"}),
+            secret="badge-of-ann",
+            refuses=True,
+        )
+
+
+@pytest.mark.anyio
+async def test_hook_register_access_rules(make_runtime: Callable[..., Runtime]) -> None:
+    guest = Principal(identity="gus", permissions=("guest",))
+    async with make_runtime("register_access_rules").open() as opened:
+        threads = opened.server.threads
+        with pytest.raises(ForbiddenError, match="guests may look, not touch"):
+            await threads.create(guest)
+        thread = await threads.create(Principal(identity="ann"))
+        assert thread.metadata == {"owner": "ann"}
+    (rule,) = [rule for rule in PluginHost(["register_access_rules"]).access_rules(NO_SETTINGS) if rule.name != "owner"]
+    assert await Access([rule]).decide(guest, Action("threads", "read"), {}) == EVERYTHING
+
+
+@pytest.mark.anyio
+async def test_hook_register_tools(make_runtime: Callable[..., Runtime]) -> None:
+    tool = make_runtime("register_tools").tools.get("count_words")
+    assert await tool.run({"text": "one two"}, CONTEXT) == 2
+    with pytest.raises(InvalidInputError):
+        await tool.run({}, CONTEXT)
+
+
+class TestToolOfTheExample(ToolContract):
+    @pytest.fixture
+    def example(self, load: Load) -> ToolExample:
+        tool = load("register_tools")[0].tools(NO_SETTINGS)["count_words"]
+        return ToolExample(tool=tool, good=[{"text": "a b"}, {"text": ""}], bad=[{}, {"text": None}])
+
+
+async def _echo(runtime: Runtime) -> RunStatus | None:
+    async with runtime.open() as opened:
+        request = RunRequest(assistant="echo", input={"messages": [{"role": "user", "content": "hi"}]})
+        _, reader = await opened.server.runs.watch(LOCAL, request)
+        with reader:
+            end = await reader.wait_for_end(20)
+        assert end is not None
+        assert b'"content":"hi"' in end.result
+        return end.status
+
+
+@pytest.mark.anyio
+async def test_hook_register_graph_sources(make_runtime: Callable[..., Runtime]) -> None:
+    runtime = make_runtime("register_graph_sources")
+    assert runtime.graphs.definition("echo").description == "Says it again."
+    assert await _echo(runtime) is RunStatus.SUCCESS
+
+
+@pytest.mark.anyio
+async def test_hook_observe_runs(make_runtime: Callable[..., Runtime]) -> None:
+    await _echo(make_runtime("observe_runs", "register_graph_sources"))
+    import longline_example_observe_runs as module
+
+    counts = dict(module.counts)
+    assert counts.pop("values") >= 1
+    assert counts == {"created": 1, "started": 1, "metadata": 1, "ended success": 1}
+
+
+@pytest.mark.anyio
+async def test_hook_register_background_tasks(make_runtime: Callable[..., Runtime]) -> None:
+    async with make_runtime("register_background_tasks").open(), asyncio.timeout(10):
+        import longline_example_register_background_tasks as module
+
+        while not module.beats:
+            await asyncio.sleep(0)
+    assert module.beats == [0]
+
+
+@pytest.mark.anyio
+async def test_hook_register_protocols(make_runtime: Callable[..., Runtime]) -> None:
+    async with make_runtime("register_protocols").open() as opened:
+        assert (await ask(opened.app, "GET", "/hello/who")).json == {"you": "", "graphs": []}
+        assert (await ask(opened.app, "GET", "/hello/ok")).json == {"ok": True}
+
+
+class TestProtocolOfTheExample(ProtocolContract):
+    @pytest.fixture
+    def mount(self, load: Load) -> ProtocolMount:
+        (mount,) = load("register_protocols")[0].protocols(None)
+        return mount
+
+
+@pytest.mark.anyio
+async def test_hook_describe_server(make_runtime: Callable[..., Runtime]) -> None:
+    async with make_runtime("describe_server").open() as opened:
+        assert opened.server.describe()["weather"] == {"sky": "blue", "running": 0}
+
+
+@pytest.mark.anyio
+async def test_hook_wrap_app(make_runtime: Callable[..., Runtime]) -> None:
+    async with make_runtime("wrap_app").open() as opened:
+        answer = await ask(opened.app, "GET", "/nowhere")
+        assert (answer.status, answer.headers["x-carried-by"]) == (404, "longline")
+
+
+@pytest.mark.anyio
+async def test_the_plugin_at_the_top_of_the_page_works(install_plugin: InstallPlugin) -> None:
+    found = re.search(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+    assert found is not None
+    install_plugin("weather", found[1])
+    tool = PluginHost(["weather"]).tools(NO_SETTINGS)["forecast"]
+    assert await tool.run({"city": "Oslo"}, CONTEXT) == {"city": "Oslo", "sky": "blue"}
+    assert len(found[1].splitlines()) <= 30
