@@ -25,16 +25,17 @@ INTRODUCTION: Final = """\
 
 <!-- Written by scripts/settings_page.py: change the models, not this page. -->
 
-Settings come from `longline.toml`, then from the environment, then from the command line; the later one wins, key by key.
-A key that nobody knows stops the start, and the message names those there are. `longline check` reads everything and
-starts nothing.
+Settings come from `longline.toml`, then from the environment, then from the command line; the later one wins, key by
+key. A key that nobody knows stops the start, and the message names those there are. `longline check` reads everything
+and starts nothing.
 
 - **`longline.toml`**: one table for each section below. In an otherwise empty folder none is needed.
-- **Environment**: `LONGLINE_<SECTION>__<KEY>`, e.g. `LONGLINE_SERVER__RUNS=20`; lists and tables are written as JSON. Some
-  settings have a shorter name as well, which stands beside them. A `.env` beside the configuration is read too; the
-  environment itself wins over it.
+- **Environment**: `LONGLINE_<SECTION>__<KEY>`, e.g. `LONGLINE_SERVER__RUNS=20`; lists and tables are written as JSON.
+  Some settings have a shorter name as well, which stands beside them. A `.env` beside the configuration is read too;
+  the environment itself wins over it.
 - **Command line**: `--database` and `--runs` set `server.database` and `server.runs`. `--config`, `--host`, `--port`,
-  `--log-level` and `--debug` are the command's own (see `longline dev --help`), and so are the variables {own}.
+  `--log-level` and `--debug` are the command's own (see `longline dev --help`), and so are the variables
+  {own}.
 
 ```toml
 [server]
@@ -80,7 +81,7 @@ def _section(section: SettingsSection, origin: str) -> Iterable[str]:
         takes = ", ".join([_kind(setting.annotation), *_bounds(setting.metadata)])
         names = [f"`{v.name}`" for v in VARIABLES if (v.section, v.key) == (section.name, key)]
         also = f" Also {', '.join(names)}." if names else ""
-        yield f"| `{key}` | {takes} | {_default(setting)} | {setting.description or ''}{also} |".replace("||", "\\|")
+        yield f"| `{key}` | {takes} | {_default(setting)} | {setting.description or ''}{also} |"
     yield ""
 
 
