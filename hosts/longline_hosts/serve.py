@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _BACKLOG: Final = 1024
 _LAST_WORDS_SECONDS: Final = 0.3
 """What streams get after their runs have ended to send the last events."""
-_CLOSE_SECONDS: Final = 5.0
+_CLOSE_SECONDS: Final = 10.0
 """What closing may take after the drain: storage, plugins. Then the process leaves."""
 _LEAVE_SECONDS: Final = 1.0
 """What the interpreter gets to leave once everything is closed: a plain function that still runs would hold it."""

@@ -1,13 +1,20 @@
-"""Time that tests move, and plugins that are really installed."""
+"""Time that tests move, plugins that are really installed, and whole servers without a socket."""
 
 import asyncio
 import selectors
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+
+from longline.graphs.definition import GraphDefinition
+from longline.graphs.registry import GraphRegistry
+from longline.runs.listeners import RunListener
+from longline.runtime import Runtime
+from longline.services.server import Server
 
 
 class _Jump(selectors.DefaultSelector):
@@ -83,3 +90,31 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     for name in set(sys.modules) - before:
         if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(site)):
             del sys.modules[name]
+
+
+OpenServer = Callable[..., AbstractAsyncContextManager[Server]]
+
+
+@pytest.fixture
+def open_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenServer:
+    """`open_server({"graph id": a graph or what makes one, …}, runs=…)` over a real SQLite file. Opening it twice in
+    turn is a restart. `listeners` are told of its runs."""
+
+    @asynccontextmanager
+    async def opened(
+        graphs: dict[str, object] | None = None, *, listeners: Sequence[RunListener] = (), **server: object
+    ) -> AsyncIterator[Server]:
+        values = {"server": {"database": f"sqlite:///{tmp_path}/server.db", "drain_seconds": 0, **server}}
+        runtime = Runtime(["storage_sqlite"], values)
+        definitions = {
+            graph_id: graph
+            if isinstance(graph, GraphDefinition)
+            else GraphDefinition(graph_id=graph_id, origin="the test", load=lambda graph=graph: graph)
+            for graph_id, graph in (graphs or {}).items()
+        }
+        runtime.graphs = GraphRegistry(definitions)
+        monkeypatch.setattr(runtime.host, "run_listeners", lambda settings: list(listeners))
+        async with runtime.open() as open_server:
+            yield open_server.server
+
+    return opened

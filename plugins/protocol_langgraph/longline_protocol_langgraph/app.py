@@ -1,14 +1,21 @@
 """The protocol as one ASGI app: its routes, what is said at unknown paths, and which pages may call it."""
 
+from collections.abc import Sequence
+
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Router
+from starlette.routing import Route, Router
 
 from longline.asgi.mount import ProtocolMount
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.errors import LonglineError
 from longline.services.server import Server
 from longline_protocol_langgraph.replies import error_reply, json_reply
-from longline_protocol_langgraph.routes import all_routes
+from longline_protocol_langgraph.routes.assistants import assistant_routes
+from longline_protocol_langgraph.routes.runs import run_routes
+from longline_protocol_langgraph.routes.stateless import stateless_routes
+from longline_protocol_langgraph.routes.states import state_routes
+from longline_protocol_langgraph.routes.system import system_routes
+from longline_protocol_langgraph.routes.threads import thread_routes
 from longline_protocol_langgraph.settings import LangGraphApiSettings
 
 
@@ -26,6 +33,18 @@ def build_mount(server: Server, settings: LangGraphApiSettings) -> ProtocolMount
 def build_app(server: Server, settings: LangGraphApiSettings) -> ASGIApp:
     """All routes, behind CORS. A trailing slash is redirected away."""
     return _with_cors(Router(all_routes(server, settings), default=_nothing_here), settings)
+
+
+def all_routes(server: Server, settings: LangGraphApiSettings) -> Sequence[Route]:
+    """In the order in which they are tried: what is asked most comes first."""
+    return [
+        *stateless_routes(server, settings),
+        *run_routes(server, settings),
+        *thread_routes(server),
+        *state_routes(server),
+        *assistant_routes(server),
+        *system_routes(server),
+    ]
 
 
 def _with_cors(app: ASGIApp, settings: LangGraphApiSettings) -> ASGIApp:

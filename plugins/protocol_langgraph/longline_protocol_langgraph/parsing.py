@@ -43,16 +43,17 @@ def validate(value: JsonValue, adapter: TypeAdapter[T]) -> T:
 
 
 def _is_deeper(value: JsonValue, levels: int) -> bool:
-    layer: list[JsonValue] = [value]
-    for _ in range(levels + 1):
-        layer = [
-            child
-            for parent in layer
-            for child in (parent.values() if isinstance(parent, dict) else parent if isinstance(parent, list) else ())
-        ]
-        if not layer:
-            return False
-    return True
+    """Whether there are objects or arrays below so many others. Layer by layer: no depth is too much for this."""
+    layer = _containers([value])
+    for _ in range(levels):
+        layer = _containers(
+            [child for parent in layer for child in (parent.values() if isinstance(parent, dict) else parent)]
+        )
+    return bool(layer)
+
+
+def _containers(values: list[JsonValue]) -> list[dict[str, JsonValue] | list[JsonValue]]:
+    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _refusal(fault: ErrorDetails, body: JsonValue) -> InvalidBodyError:

@@ -217,6 +217,7 @@ def test_metadata_is_joined_and_names_the_run_that_runs(case) -> None:
         case["own"].get("metadata", {}),
         case["metadata"],
         {"run_id": "the-run"},
+        {"forked_from": place} if (place := case["injected"].checkpoint.get("checkpoint_id")) else {},
     ]
     assert metadata == {name: value for layer in layers for name, value in layer.items()}
 
