@@ -119,7 +119,8 @@ def test_a_plugin_whose_extra_is_missing_is_named_with_what_installs_it(tmp_path
         site, "longline-pond", {"a_pond": "import no_such_package_here\n"}, plugins={"pond": "a_pond"}, extra=metadata
     )
     (problem,) = problems(tmp_path, env={"PYTHONPATH": str(site)})
-    assert "plugin 'pond' needs the module 'no_such_package_here', which is not installed" in problem
+    assert "plugin 'pond' needs the module 'no_such_package_here'" in problem
+    assert "pip install 'longline-pond[pond]'" in problem
     table = longline(tmp_path, "plugins", env={"PYTHONPATH": str(site)}).stdout
     assert "missing no-such-package-here, run: pip install 'longline-pond[pond]'" in table
     assert problems(tmp_path, env={"PYTHONPATH": str(site), "LONGLINE_PLUGINS__DISABLE": '["pond"]'}) == []
@@ -157,7 +158,7 @@ def test_two_plugins_of_one_name_are_refused_with_both_distributions(tmp_path: P
     install(site, "longline-pond", {"pond_one": ""}, plugins={"pond": "pond_one"})
     install(site, "longline-lake", {"pond_two": ""}, plugins={"pond": "pond_two"})
     (problem,) = problems(tmp_path, env={"PYTHONPATH": str(site)})
-    assert "both offer the plugin name 'pond'" in problem
+    assert "both offer the plugin" in problem
     assert "longline-pond" in problem
     assert "longline-lake" in problem
 

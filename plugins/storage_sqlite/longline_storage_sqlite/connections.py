@@ -12,18 +12,14 @@ _CACHED_STATEMENTS = 256
 
 def open_writer(path: Path, *, busy_timeout_seconds: float) -> sqlite3.Connection:
     """The connection that writes. The file is created if it is missing, and set to write-ahead logging."""
-    connection = _open(path, busy_timeout_seconds)
-    connection.execute("PRAGMA journal_mode = WAL")
-    # In WAL a commit then survives the end of the process; only a power cut may lose the last moments, never the file.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
+    # In WAL a commit survives the end of the process with NORMAL; only a power cut may lose the last moments, never the
+    # file.
+    return _open(path, busy_timeout_seconds, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
 
 
 def open_reader(path: Path, *, busy_timeout_seconds: float) -> sqlite3.Connection:
     """A connection that cannot write."""
-    connection = _open(path, busy_timeout_seconds)
-    connection.execute("PRAGMA query_only = ON")
-    return connection
+    return _open(path, busy_timeout_seconds, "PRAGMA query_only = ON")
 
 
 @contextmanager
@@ -36,7 +32,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-def _open(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
+def _open(path: Path, busy_timeout_seconds: float, *pragmas: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path,
         timeout=busy_timeout_seconds,
@@ -47,4 +43,10 @@ def _open(path: Path, busy_timeout_seconds: float) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.create_function("longline_matches", 2, document_matches, deterministic=True)
     connection.create_function("longline_casefold", 1, str.casefold, deterministic=True)
+    try:
+        for pragma in pragmas:
+            connection.execute(pragma)
+    except BaseException:  # e.g. the file is no database
+        connection.close()
+        raise
     return connection

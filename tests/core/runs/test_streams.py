@@ -1,5 +1,6 @@
 """What a run says: the events of every stream mode, their names, their order and their shapes."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -113,7 +114,7 @@ async def test_checkpoints_show_public_configs_alone(open_server: OpenServer) ->
         found = of_mode(await stream(server, "g", "checkpoints", thread_id=thread.thread_id), "checkpoints")
     assert [checkpoint["metadata"]["step"] for checkpoint in found] == [-1, 0, 1]
     assert found[0]["parent_config"] is None
-    for earlier, later in zip(found, found[1:], strict=False):
+    for earlier, later in itertools.pairwise(found):
         assert (
             later["parent_config"]["configurable"]["checkpoint_id"]
             == (earlier["config"]["configurable"]["checkpoint_id"])

@@ -37,7 +37,7 @@ class Text(TypedDict, total=False):
 class Seen(TypedDict, total=False):
     """What a node sees of its run."""
 
-    configurable: dict[str, Any]
+    told: dict[str, Any]
     context: Any
 
 
@@ -116,8 +116,8 @@ def seeing() -> object:
     """Tells what configuration and context reached it."""
 
     def look(state: Seen, config: RunnableConfig, runtime: Runtime[Language]) -> Seen:
-        configurable = {key: value for key, value in config["configurable"].items() if isinstance(value, str)}
-        return {"configurable": configurable, "context": runtime.context}
+        told = {key: value for key, value in config["configurable"].items() if isinstance(value, str)}
+        return {"told": told, "context": runtime.context}
 
     builder = StateGraph(Seen, context_schema=Language)
     builder.add_node("look", look)
