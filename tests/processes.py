@@ -88,8 +88,11 @@ def running(
         server.wait_ready()
         yield server
     finally:
-        if server.process.poll() is None:
+        try:
+            server.stop()  # by itself, so that its coverage is written
+        except subprocess.TimeoutExpired:
             server.kill()
+            raise
 
 
 def wait_for(condition, what: str, seconds: float = 20.0):

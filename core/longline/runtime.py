@@ -33,7 +33,7 @@ from longline.services.server import Server
 from longline.services.threads import ThreadService
 from longline.settings import CORE_SECTIONS, AuthSettings, SecretSettings, ServerSettings, Settings, parse_settings
 from longline.storage.protocols import Storage, StorageBackend
-from longline.tasks import supervise
+from longline.tasks import BackgroundTask, supervise
 from longline.tools.tool import ToolRegistry
 
 logger = logging.getLogger(__name__)
@@ -152,8 +152,10 @@ class Runtime:
     @asynccontextmanager
     async def _workers(self, server: Server, writer: EventWriter, settings: ServerSettings) -> AsyncIterator[None]:
         """The event writer and the scheduler. On leaving, runs end or go back to the queue, and events are stored."""
-        writing = asyncio.create_task(writer.run(), name="event-writer")
-        scheduling = asyncio.create_task(server.scheduler.run(), name="scheduler")
+        event_writer = BackgroundTask(name="event writer", run=writer.run)
+        scheduler = BackgroundTask(name="scheduler", run=server.scheduler.run)
+        writing = asyncio.create_task(supervise(event_writer), name="event-writer")
+        scheduling = asyncio.create_task(supervise(scheduler), name="scheduler")
         try:
             yield
         finally:

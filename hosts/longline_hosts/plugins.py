@@ -3,9 +3,6 @@
 import re
 from importlib.metadata import PackageNotFoundError, distribution, version
 
-from rich.console import Console
-from rich.table import Table
-
 from longline.plugin_host import InstalledPlugin, installed_plugins
 from longline_hosts.assemble import Choice, choose_plugins
 from longline_hosts.dev import DEV
@@ -17,16 +14,13 @@ _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)")
 def list_plugins(flags: Flags) -> int:
     """Print the table; the exit code. Raises LonglineError."""
     choice = choose_plugins(load_configuration(flags), DEV)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("plugin", "version", "distribution", "state"):
-        table.add_column(heading)
     installed = installed_plugins()
-    for plugin in installed.values():
-        table.add_row(plugin.name, plugin.version, plugin.distribution, state_of(plugin, choice))
-    for name in choice.names:
-        if name not in installed:
-            table.add_row(name, "", "", "enabled, but not installed")
-    Console(soft_wrap=True, highlight=False).print(table)
+    rows = [("plugin", "version", "distribution", "state")]
+    rows += [(p.name, p.version, p.distribution, state_of(p, choice)) for p in installed.values()]
+    rows += [(name, "", "", "enabled, but not installed") for name in choice.names if name not in installed]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]))  # noqa: T201  # a command talks to a person
     return 0
 
 

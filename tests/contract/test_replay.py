@@ -26,6 +26,7 @@ GROUPS = (
 _LINES = (HERE / "known.txt").read_text("utf-8").splitlines()
 KNOWN = frozenset(line.split()[0] for line in _LINES if line and not line.startswith("#"))
 _PLAY_SECONDS = 300
+_QUIET = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,7 +39,7 @@ def _kit(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, program, *arguments],
         cwd=KIT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**_QUIET, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         timeout=_PLAY_SECONDS,

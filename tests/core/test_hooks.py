@@ -82,6 +82,12 @@ def test_every_hook_has_a_test_here() -> None:
 
 
 @pytest.mark.parametrize("hook", HOOKS)
+def test_a_hook_offers_nothing_by_itself(hook: str) -> None:
+    specification = getattr(hookspecs, hook)
+    assert not specification(*[None] * len(inspect.signature(specification).parameters))
+
+
+@pytest.mark.parametrize("hook", HOOKS)
 def test_an_example_takes_the_arguments_that_its_hook_has(hook: str) -> None:
     (made,) = [node for node in ast.walk(ast.parse(_example(hook))) if getattr(node, "name", "") == hook]
     assert isinstance(made, ast.FunctionDef)

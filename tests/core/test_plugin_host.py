@@ -10,6 +10,7 @@ from longline.errors import (
     PluginBrokenError,
     PluginHookError,
     PluginMissingExtraError,
+    SettingsError,
     UnknownPluginError,
 )
 from longline.plugin_host import PluginHost, installed_plugins
@@ -168,4 +169,11 @@ def test_a_wrapper_round_a_hook_is_refused(install_plugin: InstallPlugin) -> Non
 def test_a_hook_that_fails_names_its_plugin_and_itself(install_plugin: InstallPlugin, body: str, cause: str) -> None:
     install_plugin("fish", HOOK + f"def register_tools(settings):\n{body}")
     with pytest.raises(PluginHookError, match=f"plugin 'fish' failed in register_tools: {cause}"):
+        PluginHost(["fish"]).tools(None)
+
+
+def test_what_a_hook_says_in_the_words_of_the_house_is_passed_on(install_plugin: InstallPlugin) -> None:
+    source = "from longline.errors import SettingsError\n" + HOOK
+    install_plugin("fish", source + "def register_tools():\n    raise SettingsError(['fish.bait: none left'])\n")
+    with pytest.raises(SettingsError, match=r"fish\.bait: none left"):
         PluginHost(["fish"]).tools(None)

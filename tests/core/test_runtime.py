@@ -9,8 +9,10 @@ import orjson
 import pytest
 from tests.core.conftest import InstallPlugin
 
+from longline.asgi.mount import ProtocolMount
 from longline.auth.principal import LOCAL
 from longline.errors import (
+    DuplicateNameError,
     NoBackendError,
     PluginHookError,
     SettingsError,
@@ -271,3 +273,25 @@ async def test_faults_of_plugins_and_settings_show_before_anything_is_opened(
     with pytest.raises(PluginHookError, match="pike"):
         Runtime(["pike", "storage_sqlite"], database)
     assert not (tmp_path / "none.db").exists()
+
+
+async def test_a_trial_puts_everything_together_over_another_database_and_starts_nothing(
+    make_runtime: Callable[..., Runtime], tmp_path: Path
+) -> None:
+    runtime = make_runtime()
+    await runtime.try_assembly(f"sqlite:///{tmp_path}/trial.db")
+    assert plugin().story == []
+    assert not (tmp_path / "server.db").exists()
+
+
+async def test_a_trial_shows_what_would_keep_the_server_from_starting(
+    make_runtime: Callable[..., Runtime], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = make_runtime()
+
+    def protocols(server: object) -> list[ProtocolMount]:
+        raise DuplicateNameError("path", "/tiny", ["tiny", "other"])
+
+    monkeypatch.setattr(runtime.host, "protocols", protocols)
+    with pytest.raises(DuplicateNameError, match="/tiny"):
+        await runtime.try_assembly(f"sqlite:///{tmp_path}/trial.db")

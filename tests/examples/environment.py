@@ -51,8 +51,8 @@ def make_environment(folder: Path, plugin: Path, extra: str) -> Environment:
 
 
 def call(command: Sequence[str], *, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The command's output, with nothing of this process's environment that concerns Python or Longline."""
-    hidden = ("LONGLINE_", "OPENAI_", "DATABASE_", "PYTHON", "VIRTUAL_ENV", "COV_")
+    """The command's output, with nothing of this process's environment that concerns Python, coverage or Longline."""
+    hidden = ("LONGLINE_", "OPENAI_", "DATABASE_", "PYTHON", "VIRTUAL_ENV", "COV")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     return subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
 

@@ -1,7 +1,6 @@
 """What the documents print is tried: files are written, servers started, calls made, links followed."""
 
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.environment import ROOT
+from tests.examples.environment import ROOT, call
 from tests.processes import LONGLINE, ServerProcess, running
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/*/README.md")])
@@ -49,9 +48,7 @@ def run_python(block: Block, server: ServerProcess) -> str:
     """What a program of a document prints, with this server in place of the one on the usual port."""
     program = block.text.replace(_URL, server.url)
     assert server.url in program
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], cwd=server.folder, capture_output=True, text=True, timeout=60
-    )
+    done = call([sys.executable, "-W", "error", "-c", program], cwd=server.folder)
     assert done.returncode == 0, f"{program}\n{done.stderr}"
     return done.stdout
 
@@ -79,16 +76,13 @@ def test_every_program_of_the_start_page_runs_and_prints_what_stands_below_it(st
 
 
 def test_the_graph_of_the_start_page_answers(start: ServerProcess) -> None:
-    said = subprocess.run(
-        [str(LONGLINE), "run", "echo", "Hello"], cwd=start.folder, capture_output=True, text=True, timeout=60
-    )
+    said = call([str(LONGLINE), "run", "echo", "Hello"], cwd=start.folder)
     assert (said.returncode, said.stdout) == (0, "You said: Hello\n")
 
 
 def test_the_plugin_of_the_plugins_page_passes_the_contract_that_it_shows(tmp_path: Path) -> None:
     write_files("docs/plugins.md", tmp_path)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = call([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "pyproject.toml").is_file()
 

@@ -1,4 +1,4 @@
-"""`longline run`: an answer in the terminal, word by word, from this process or from the server that has the database."""
+"""`longline run`: an answer in the terminal, word by word, from this process or from a server."""
 
 import json
 import re
@@ -31,7 +31,7 @@ def graph_of(node, state=State):
 async def slowly(state):
     model = GenericFakeChatModel(messages=iter([AIMessage("first second third")]))
     async for chunk in model.astream(state["messages"]):
-        if "second" in chunk.content:
+        if "second" in chunk.content:  # it is on its way to the terminal by now
             await asyncio.sleep(300)
 
 def raises(state):
@@ -97,7 +97,7 @@ def test_words_are_shown_as_they_come_and_ctrl_c_cancels_the_run(folder: Path) -
     with running(folder, "run", "slow", "hi") as command:
         command.wait_for("first")
         assert command.stop(signal.SIGINT) == 130
-        assert "second" not in command.output
+        assert "third" not in command.output
         assert "cancelled" in command.output
         assert "Traceback" not in command.output
         thread = THREAD.search(command.output)

@@ -118,7 +118,10 @@ class Engine:
             extra={"run_id": run.run_id, "error": failure.error},
             exc_info=error if not isinstance(error, StorageError) else None,
         )
-        await attempt.say_failure(failure)
+        try:
+            await attempt.say_failure(failure)
+        except StorageError as lost:  # then the events were the failure: the row still gets its end
+            logger.error("failure not streamed", extra={"run_id": run.run_id, "reason": lost.reason})  # noqa: TRY400
         state = await self._state_of(run)
         left = _ended(state, ThreadStatus.ERROR, failure)
         outcome = RunOutcome(status=RunStatus.ERROR, state=left, keep_values=state is None, failure=failure)

@@ -39,6 +39,7 @@ class Heartbeat:
     def start(self) -> None:
         """Begin, reporting to the running event loop."""
         self._loop = asyncio.get_running_loop()
+        self._stop.clear()
         self._thread = threading.Thread(target=self._run, name="longline-heartbeat", daemon=True)
         self._thread.start()
 
@@ -78,6 +79,9 @@ class Heartbeat:
                 if not has_failed:
                     logger.error("leases not renewed", extra={"runs": len(leases), "reason": error.reason})  # noqa: TRY400  # the storage's fault, said once
                 has_failed = True
+                continue
+            except Exception:  # the thread must outlive a fault: without it every lease of this process runs out
+                logger.exception("heartbeat failed", extra={"runs": len(leases)})
                 continue
             has_failed = False
             told = [state for state in states if not state.held or state.cancel is not None]

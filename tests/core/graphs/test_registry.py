@@ -143,3 +143,18 @@ async def test_who_stops_waiting_for_a_graph_does_not_stop_its_loading() -> None
     go.set()
     async with asyncio.timeout(10), known.open("g", CALL, checkpointer=None) as graph:
         assert graph.name == "g"
+
+
+@pytest.mark.parametrize(("access", "error"), [("threads.create_run", ValueError), ("threads.read", GraphLoadError)])
+async def test_a_factory_that_raises_fails_a_run_as_it_is_and_a_look_with_its_place(
+    access, error: type[Exception]
+) -> None:
+    def factory() -> object:
+        raise ValueError("no key")
+
+    known = registry(g=lambda: factory)
+    call = FactoryCall(access=access, config={}, context=None, store=CALL.store, user=None)
+    with pytest.raises(error, match="no key"):
+        async with known.open("g", call, checkpointer=None):
+            pass
+    assert known.require("g").graph_id == "g"

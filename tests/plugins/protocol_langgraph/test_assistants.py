@@ -135,4 +135,4 @@ async def test_subgraphs_are_listed_by_namespace(sdk: LangGraphClient) -> None:
 async def test_only_the_drawing_takes_a_graphs_id_for_an_assistants(sdk: LangGraphClient) -> None:
     for call in (sdk.assistants.get, sdk.assistants.get_schemas, sdk.assistants.get_subgraphs):
         with pytest.raises(UnprocessableEntityError, match="Invalid assistant ID"):
-            await call("count")
+            await call("chat")

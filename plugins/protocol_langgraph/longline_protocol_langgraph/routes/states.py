@@ -23,7 +23,7 @@ def state_routes(server: Server) -> list[Route]:
     api = _States(server)
     return [
         route("/threads/{thread_id}/state", GET=api.get, POST=api.update),
-        route("/threads/{thread_id}/state/checkpoint", POST=api.post_at, GET=api.get_at),
+        route("/threads/{thread_id}/state/checkpoint", POST=api.post_at),
         route("/threads/{thread_id}/state/{checkpoint_id}", GET=api.get_at),
         route("/threads/{thread_id}/history", GET=api.get_history, POST=api.post_history),
     ]
@@ -37,7 +37,7 @@ class _States:
         return await self._reply(request, None, subgraphs=flag(request, "subgraphs"))
 
     async def get_at(self, request: Request) -> ASGIApp:
-        place: JsonObject = {"checkpoint_id": request.path_params.get("checkpoint_id", "checkpoint")}
+        place: JsonObject = {"checkpoint_id": request.path_params["checkpoint_id"]}
         return await self._reply(request, place, subgraphs=flag(request, "subgraphs"))
 
     async def post_at(self, request: Request) -> ASGIApp:
