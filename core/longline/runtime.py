@@ -58,7 +58,7 @@ class Runtime:
         self.host = PluginHost(plugins)
         self.settings: Settings = parse_settings(values, [*CORE_SECTIONS, *self.host.settings_sections()])
         server = self.settings.section(ServerSettings)
-        self._key = parse_key(self.settings.section(SecretSettings).key)
+        self._key = parse_key(self.settings.section(SecretSettings).key.get_secret_value())
         self.authenticators = self.host.authenticators(self.settings, self.settings.section(AuthSettings).order)
         self.tools = ToolRegistry(self.host.tools(self.settings))
         self.graphs = GraphRegistry(self.host.graph_definitions(self.settings, self.tools))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from longline.errors import SettingsError
@@ -57,8 +57,8 @@ class AuthSettings(SettingsModel):
 class SecretSettings(SettingsModel):
     """How secrets in configurations are kept."""
 
-    key: str = Field(
-        "", description="32 random bytes, base64: encrypts secrets at rest. `longline dev` makes one.", repr=False
+    key: SecretStr = Field(
+        SecretStr(""), description="32 random bytes, base64: encrypts secrets at rest. `longline dev` makes one."
     )
     extra_names: list[str] = Field(default_factory=list, description="Further config keys whose values are secrets.")
 

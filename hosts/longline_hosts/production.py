@@ -70,7 +70,7 @@ def _check_safety(runtime: Runtime, options: ServeOptions) -> None:
         if not options.insecure_no_auth:
             raise NoAuthenticatorError
         logger.warning("authentication is off", extra={"host": options.host})
-    if not runtime.settings.section(SecretSettings).key:
+    if not runtime.settings.section(SecretSettings).key.get_secret_value():
         logger.warning(
             "no secret key configured",
             extra={"consequence": "secrets in configurations cannot be read after a restart", "mend": "secrets.key"},

@@ -15,7 +15,7 @@ from longline.ids import parse_uuid
 from longline.models.json import JsonObject
 from longline.models.runs import CancelRequest, Run, RunStatus
 from longline.runtime import OpenServer, Runtime
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.settings import ServerSettings
 from longline_hosts.assemble import assemble
 from longline_hosts.dev import DEV, with_secret_key

@@ -7,11 +7,14 @@ import textwrap
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from tests.core.hook_page import example_of
 
 from longline.graphs.definition import GraphDefinition
 from longline.graphs.registry import GraphRegistry
+from longline.plugin_host import PluginHost
 from longline.runs.listeners import RunListener
 from longline.runtime import Runtime
 from longline.services.server import Server
@@ -90,6 +93,20 @@ def install_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     for name in set(sys.modules) - before:
         if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(site)):
             del sys.modules[name]
+
+
+LoadExample = Callable[..., tuple[PluginHost, ModuleType]]
+
+
+@pytest.fixture
+def load_example(install_plugin: InstallPlugin) -> LoadExample:
+    """The example of a hook, installed and chosen: the host with it, and its module."""
+
+    def install(hook: str) -> tuple[PluginHost, ModuleType]:
+        module = install_plugin(hook, example_of(hook))
+        return PluginHost([hook]), __import__(module)
+
+    return install
 
 
 OpenServer = Callable[..., AbstractAsyncContextManager[Server]]

@@ -5,65 +5,28 @@ import ast
 import asyncio
 import inspect
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from tests.core.conftest import InstallPlugin
+from tests.core.conftest import InstallPlugin, LoadExample
+from tests.core.hook_page import HOOKS, PAGE, SECTIONS, example_of
 
 from longline import hookspecs
-from longline.asgi.mount import ProtocolMount
 from longline.auth.access import Access, Action
-from longline.auth.authenticator import Credentials
 from longline.auth.principal import LOCAL, Principal
 from longline.errors import ForbiddenError, InvalidInputError, StorageError
-from longline.events.broker import Broker
 from longline.models.filters import EVERYTHING
 from longline.models.runs import RunStatus
 from longline.plugin_host import PluginHost
 from longline.runtime import Runtime
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.settings import CORE_SECTIONS, Settings, parse_settings
-from longline.testing.authenticator import AuthenticatorContract, AuthenticatorExample
-from longline.testing.broker import BrokerContract
-from longline.testing.protocol import ProtocolContract
 from longline.testing.protocol_client import ask
-from longline.testing.tool import ToolContract, ToolExample
 from longline.tools.tool import ToolContext
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
 NO_SETTINGS = Settings({})
 CONTEXT = ToolContext(principal=Principal(identity="ann"))
-
-
-def _hooks() -> dict[str, str]:
-    """Hook name → its signature as it stands in the source, in order."""
-    tree = ast.parse(inspect.getsource(hookspecs))
-    return {
-        node.name: f"{node.name}({ast.unparse(node.args)}) -> {ast.unparse(node.returns)}"
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        and node.returns is not None
-        and "hookspec" in map(ast.unparse, node.decorator_list)
-    }
-
-
-def _sections() -> dict[str, str]:
-    """Heading of each hook's section → the section."""
-    parts = re.split(r"^### `(.+)`$", PAGE.split("\n## The contracts\n")[0], flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-HOOKS = _hooks()
-SECTIONS = _sections()
-
-
-def _example(hook: str) -> str:
-    found = re.search(r"^```python\n(.*?)^```$", SECTIONS[HOOKS[hook]], flags=re.MULTILINE | re.DOTALL)
-    assert found is not None, f"the section of {hook} has no example"
-    return found[1]
 
 
 def test_every_hook_has_a_section_whose_heading_is_its_signature_in_the_order_of_the_calls() -> None:
@@ -73,7 +36,7 @@ def test_every_hook_has_a_section_whose_heading_is_its_signature_in_the_order_of
 @pytest.mark.parametrize("hook", HOOKS)
 def test_every_section_promises_something_and_shows_the_hook_at_work(hook: str) -> None:
     assert len(SECTIONS[HOOKS[hook]].partition("```")[0].split()) >= 20
-    assert f"@hookimpl\ndef {hook}(" in _example(hook)
+    assert f"@hookimpl\ndef {hook}(" in example_of(hook)
 
 
 def test_every_hook_has_a_test_here() -> None:
@@ -89,47 +52,33 @@ def test_a_hook_offers_nothing_by_itself(hook: str) -> None:
 
 @pytest.mark.parametrize("hook", HOOKS)
 def test_an_example_takes_the_arguments_that_its_hook_has(hook: str) -> None:
-    (made,) = [node for node in ast.walk(ast.parse(_example(hook))) if getattr(node, "name", "") == hook]
+    (made,) = [node for node in ast.walk(ast.parse(example_of(hook))) if getattr(node, "name", "") == hook]
     assert isinstance(made, ast.FunctionDef)
     assert f"{hook}({ast.unparse(made.args)})" == HOOKS[hook].partition(" -> ")[0]
 
 
-Load = Callable[..., tuple[PluginHost, ModuleType]]
-
-
 @pytest.fixture
-def load(install_plugin: InstallPlugin) -> Load:
-    """The example of a hook, installed and chosen: the host with it, and its module."""
-
-    def install(hook: str) -> tuple[PluginHost, ModuleType]:
-        module = install_plugin(hook, _example(hook))
-        return PluginHost([hook]), __import__(module)
-
-    return install
-
-
-@pytest.fixture
-def make_runtime(load: Load, tmp_path: Path) -> Callable[..., Runtime]:
+def make_runtime(load_example: LoadExample, tmp_path: Path) -> Callable[..., Runtime]:
     """A runtime over SQLite with the examples of hooks."""
 
     def make(*hooks: str, **server: object) -> Runtime:
         for hook in hooks:
-            load(hook)
+            load_example(hook)
         database = f"sqlite:///{tmp_path}/server.db"
         return Runtime([*hooks, "storage_sqlite"], {"server": {"database": database, **server}})
 
     return make
 
 
-def test_hook_register_settings(load: Load) -> None:
-    host, module = load("register_settings")
+def test_hook_register_settings(load_example: LoadExample) -> None:
+    host, module = load_example("register_settings")
     sections = [*CORE_SECTIONS, *host.settings_sections()]
     found = parse_settings({"weather": {"timeout_seconds": 2, "key": "k"}}, sections).section(module.WeatherSettings)
     assert (found.url, found.timeout_seconds, found.key.get_secret_value()) == ("https://weather.example", 2, "k")
 
 
-def test_hook_register_commands(load: Load, capsys: pytest.CaptureFixture[str]) -> None:
-    (command,) = load("register_commands")[0].commands()
+def test_hook_register_commands(load_example: LoadExample, capsys: pytest.CaptureFixture[str]) -> None:
+    (command,) = load_example("register_commands")[0].commands()
     parser = argparse.ArgumentParser()
     command.configure(parser)
     assert command.run(parser.parse_args(["--loud"]), parse_settings({}, CORE_SECTIONS)) == 0
@@ -137,8 +86,8 @@ def test_hook_register_commands(load: Load, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.anyio
-async def test_hook_register_storage_backends(load: Load) -> None:
-    backend = load("register_storage_backends")[0].storage_backends(NO_SETTINGS)["paper"]
+async def test_hook_register_storage_backends(load_example: LoadExample) -> None:
+    backend = load_example("register_storage_backends")[0].storage_backends(NO_SETTINGS)["paper"]
     assert await backend.migrate("paper://desk") == []
     async with backend.connect("paper://desk") as storage:
         assert storage.facts.place == "desk"
@@ -160,14 +109,6 @@ async def test_hook_register_event_brokers(make_runtime: Callable[..., Runtime])
         pass
 
 
-class TestBrokerOfTheExample(BrokerContract):
-    @pytest.fixture
-    async def broker(self, anyio_backend: str, load: Load) -> AsyncIterator[Broker]:
-        backend = load("register_event_brokers")[0].event_brokers(NO_SETTINGS)["counting"]
-        async with backend.connect("counting://") as broker:
-            yield broker
-
-
 @pytest.mark.anyio
 async def test_hook_register_authenticators(make_runtime: Callable[..., Runtime]) -> None:
     runtime = make_runtime("register_authenticators", "register_protocols")
@@ -181,24 +122,6 @@ async def test_hook_register_authenticators(make_runtime: Callable[..., Runtime]
         status, body = await who(**{"x-badge": "stolen"})
         assert (status, body["error"]["message"]) == (401, "nobody has this badge")
         assert (await who())[0] == 401
-
-
-class TestAuthenticatorOfTheExample(AuthenticatorContract):
-    @pytest.fixture
-    def example(self, load: Load) -> AuthenticatorExample:
-        _, module = load("register_authenticators")
-
-        def shown(**headers: str) -> Credentials:
-            return Credentials(method="GET", path="/", headers=headers)
-
-        return AuthenticatorExample(
-            authenticator=module.Badges(),
-            good=shown(**{"x-badge": "badge-of-ann"}),
-            foreign=shown(authorization="Bearer badge-of-ann"),
-            bad=shown(**{"x-badge": "badge-of-annx"}),
-            secret="badge-of-ann",
-            refuses=True,
-        )
 
 
 @pytest.mark.anyio
@@ -220,13 +143,6 @@ async def test_hook_register_tools(make_runtime: Callable[..., Runtime]) -> None
     assert await tool.run({"text": "one two"}, CONTEXT) == 2
     with pytest.raises(InvalidInputError):
         await tool.run({}, CONTEXT)
-
-
-class TestToolOfTheExample(ToolContract):
-    @pytest.fixture
-    def example(self, load: Load) -> ToolExample:
-        tool = load("register_tools")[0].tools(NO_SETTINGS)["count_words"]
-        return ToolExample(tool=tool, good=[{"text": "a b"}, {"text": ""}], bad=[{}, {"text": None}])
 
 
 async def _echo(runtime: Runtime) -> RunStatus | None:
@@ -272,13 +188,6 @@ async def test_hook_register_protocols(make_runtime: Callable[..., Runtime]) -> 
     async with make_runtime("register_protocols").open() as opened:
         assert (await ask(opened.app, "GET", "/hello/who")).json == {"you": "", "graphs": []}
         assert (await ask(opened.app, "GET", "/hello/ok")).json == {"ok": True}
-
-
-class TestProtocolOfTheExample(ProtocolContract):
-    @pytest.fixture
-    def mount(self, load: Load) -> ProtocolMount:
-        (mount,) = load("register_protocols")[0].protocols(None)
-        return mount
 
 
 @pytest.mark.anyio

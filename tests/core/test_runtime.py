@@ -21,7 +21,7 @@ from longline.errors import (
 )
 from longline.models.runs import RunStatus
 from longline.runtime import OpenServer, Runtime
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.testing.protocol_client import ask
 
 pytestmark = pytest.mark.anyio

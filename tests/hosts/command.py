@@ -41,9 +41,11 @@ def longline(
 class Command:
     """A command that is running."""
 
-    def __init__(self, folder: Path, *arguments: str, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, env: dict[str, str] | None = None, program: Path = LONGLINE
+    ) -> None:
         self.process = subprocess.Popen(
-            [str(LONGLINE), *arguments],
+            [str(program), *arguments],
             cwd=folder,
             env=clean_environment(env),
             stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ from longline.auth.principal import LOCAL
 from longline.errors import NotCancellableError, NotFoundError, ThreadBusyError
 from longline.models.runs import CancelRequest, RunQuery, RunStatus
 from longline.models.threads import ThreadStatus
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 from tests.races.conftest import OpenServer
 from tests.races.graphs import Gate, gated

@@ -8,7 +8,7 @@ import pytest
 from longline.auth.principal import LOCAL
 from longline.models.events import BEGINNING
 from longline.models.runs import RunStatus
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from tests.races.conftest import OpenServer
 from tests.races.graphs import Gate, gated
 

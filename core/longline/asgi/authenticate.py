@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from longline.asgi.mount import PRINCIPAL, ProtocolMount
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.authenticator import Authenticator, Credentials, authenticate
-from longline.auth.principal import LOCAL
+from longline.auth.principal import ANONYMOUS, LOCAL
 from longline.errors import LonglineError
 
 
@@ -24,7 +24,7 @@ def authenticated(mount: ProtocolMount, authenticators: Sequence[Authenticator])
                 if scope["path"] not in public and scope.get("method") != "OPTIONS":
                     await mount.refuse(error)(scope, receive, send)
                     return
-                scope[PRINCIPAL] = LOCAL
+                scope[PRINCIPAL] = ANONYMOUS
         await app(scope, receive, send)
 
     return call

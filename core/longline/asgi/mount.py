@@ -20,9 +20,9 @@ class ProtocolMount:
 
     The app sees the path below its mount, with `root_path` extended, and never a lifespan event: what must start and
     stop is `lifespan`, entered once before serving. Requests to `public_paths` (exact, below the mount) need no
-    credentials and get the LOCAL principal if they show none. `refuse` renders an error in the protocol's own form when
-    the server turns a request away before the app sees it: UnauthenticatedError, a body that is too large, or whatever
-    LonglineError an authenticator raises.
+    credentials: ANONYMOUS is who shows none. `refuse` renders an error in the protocol's own form when the server turns
+    a request away before the app sees it: UnauthenticatedError, a body that is too large, or whatever LonglineError an
+    authenticator raises.
     """
 
     path: str

@@ -22,5 +22,8 @@ class Principal:
 LOCAL = Principal(identity="", is_authenticated=False)
 """Everyone, where authentication is off: one local user who owns everything."""
 
+ANONYMOUS = Principal(identity="", display_name="anonymous")
+"""Somebody without credentials on a public path of a server that asks for them: owns nothing, sees nobody's."""
+
 SYSTEM = Principal(identity="system", display_name="Longline")
 """The server itself, for its own housekeeping. Access rules are never asked about it."""

@@ -168,7 +168,14 @@ def _context(values: JsonObject, configurable: JsonObject, principal: Principal)
 
 
 def _without(values: JsonObject, is_secret: Callable[[str], bool]) -> JsonObject:
-    return {key: value for key, value in values.items() if not is_secret(key)}
+    """Without secrets, at any depth."""
+
+    def clean(value: JsonValue) -> JsonValue:
+        if isinstance(value, dict):
+            return _without(value, is_secret)
+        return [clean(item) for item in value] if isinstance(value, list) else value
+
+    return {key: clean(value) for key, value in values.items() if not is_secret(key)}
 
 
 def _object(value: JsonValue) -> JsonObject:

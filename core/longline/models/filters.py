@@ -57,6 +57,13 @@ def matches(condition: Filter, metadata: Mapping[str, JsonValue]) -> bool:
             return any(matches(part, metadata) for part in parts)
 
 
+def keys_of(condition: Filter) -> frozenset[str]:
+    """The metadata keys that the condition looks at."""
+    if isinstance(condition, Equals | ContainsAll):
+        return frozenset({condition.key})
+    return frozenset().union(*(keys_of(part) for part in condition.parts))
+
+
 def contains(found: JsonValue, wanted: JsonValue) -> bool:
     """JSON containment: objects by key, lists by element, everything else (numbers by value) by equality."""
     if isinstance(wanted, dict):

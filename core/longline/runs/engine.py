@@ -129,6 +129,7 @@ class Engine:
 
     async def _cancelled(self, run: Run, request: CancelRequest) -> tuple[RunOutcome, RunEnd]:
         failure = describe_cancel(request)
+        await self._flush_what_there_is(run)
         reached = state = await self._state_of(run)
         if request.action == "rollback":
             await self._erase_checkpoints(run)
@@ -156,6 +157,13 @@ class Engine:
     async def _erase_checkpoints(self, run: Run) -> None:
         saver = await self._storage.checkpointer(run.lease)
         await saver.adelete_for_runs([run.run_id])
+
+    async def _flush_what_there_is(self, run: Run) -> None:
+        """A reader that is told of the end must have been told of all before. Raises LeaseLostError."""
+        try:
+            await self.flush(run)
+        except StorageError as lost:
+            logger.error("events not stored", extra={"run_id": run.run_id, "reason": lost.reason})  # noqa: TRY400  # not ours
 
     async def _finish(self, lease: Lease, outcome: RunOutcome) -> None:
         """Store the end; while the storage is away, try again: the run did end."""

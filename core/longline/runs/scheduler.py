@@ -137,14 +137,18 @@ class Scheduler:
             await self._idle.wait()
 
     async def _claim_forever(self) -> None:
+        is_away = False
         while True:
             self._wake.clear()
             pause = self._settings.poll_seconds
             try:
                 await self._claim_some()
                 pause = await self._pause()
+                is_away = False
             except StorageError as error:
-                logger.error("queue not readable", extra={"reason": error.reason, "retry_seconds": pause})  # noqa: TRY400  # the storage's fault
+                if not is_away:
+                    logger.error("queue not readable", extra={"reason": error.reason, "retry_seconds": pause})  # noqa: TRY400  # the storage's fault, said once
+                is_away = True
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()

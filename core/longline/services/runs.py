@@ -2,73 +2,36 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Literal
+from dataclasses import replace
 
 from longline.auth.access import Access, Action
 from longline.auth.principal import Principal
 from longline.auth.secrets import Vault
 from longline.clock import Clock
-from longline.errors import ContextAndConfigurableError, NotCancellableError, NotFoundError
+from longline.errors import NotCancellableError, NotFoundError
 from longline.events.hub import EventHub, RunEnd
 from longline.events.replay import RunReader
-from longline.graphs.binding import Injected, merge_config
+from longline.graphs.binding import Injected
 from longline.graphs.registry import GraphRegistry
 from longline.ids import new_id
-from longline.models.assistants import Assistant
 from longline.models.events import EventId
 from longline.models.filters import EVERYTHING, Filter
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonObject
 from longline.models.runs import (
     Admission,
     CancelRequest,
     Claim,
-    Durability,
-    MultitaskStrategy,
     NewRun,
-    NodeNames,
     Run,
     RunQuery,
-    RunSpec,
     RunStatus,
 )
-from longline.models.threads import NewThread
 from longline.runs.admission import admission_rule
 from longline.runs.listeners import Listeners
 from longline.runs.scheduler import Scheduler
 from longline.services.assistants import AssistantService
+from longline.services.run_requests import RunRequest, new_run, run_spec
 from longline.storage.protocols import Storage
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
-    """What a caller asks to run. `assistant` is an assistant's UUID or a graph's id. Without a thread the run gets one
-    of its own, which `keep_thread` keeps."""
-
-    assistant: str
-    thread_id: str | None = None
-    input: JsonValue = None
-    command: JsonObject | None = None
-    metadata: JsonObject = field(default_factory=dict)
-    config: JsonObject = field(default_factory=dict)
-    context: JsonObject | None = None
-    checkpoint: JsonObject = field(default_factory=dict)
-    stream_modes: tuple[str, ...] = ("values",)
-    subgraphs: bool = False
-    resumable: bool = False
-    interrupt_before: NodeNames | None = None
-    interrupt_after: NodeNames | None = None
-    multitask_strategy: MultitaskStrategy = "enqueue"
-    if_not_exists: Literal["create", "reject"] = "reject"
-    after_seconds: float = 0
-    durability: Durability = "async"
-    keep_thread: bool = False
-    webhook: str | None = None
-    feedback_keys: tuple[str, ...] | None = None
-    request_id: str = ""
-    headers: JsonObject = field(default_factory=dict)
-    """Request headers that reach the graph's configurable values."""
 
 
 class RunService:
@@ -119,7 +82,7 @@ class RunService:
 
     async def _prepare(self, principal: Principal, request: RunRequest) -> tuple[NewRun, Filter]:
         assistant = await self._assistants.resolve(principal, request.assistant)
-        self._graphs.require(assistant.graph_id)
+        definition = self._graphs.require(assistant.graph_id)
         run_id, thread_id = new_id(), request.thread_id or new_id()
         value: JsonObject = {
             "assistant_id": assistant.assistant_id, "thread_id": thread_id, "run_id": run_id, "status": "pending",
@@ -130,31 +93,6 @@ class RunService:
         visible = await self._access.decide(principal, Action("threads", "create_run"), value)
         stamped = value.get("metadata")
         metadata = stamped if isinstance(stamped, dict) else {}
-        spec = self._spec(principal, request, assistant, run_id, thread_id)
-        now = self._clock()
-        due = now + timedelta(seconds=request.after_seconds)
-        belongs: JsonObject = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
-        owner = {"owner": metadata["owner"]} if "owner" in metadata else {}
-        is_made_here = request.thread_id is None or request.if_not_exists == "create"
-        thread = NewThread(thread_id=thread_id, metadata={**owner}, created_at=now) if is_made_here else None
-        return NewRun(
-            run_id=run_id,
-            thread_id=thread_id,
-            assistant_id=assistant.assistant_id,
-            metadata={**assistant.metadata, **belongs, **metadata},
-            spec=spec,
-            multitask_strategy=request.multitask_strategy,
-            created_at=due,
-            not_before=due,
-            thread=thread,
-            thread_metadata=belongs,
-        ), visible
-
-    def _spec(
-        self, principal: Principal, request: RunRequest, assistant: Assistant, run_id: str, thread_id: str
-    ) -> RunSpec:
-        if request.context and request.config.get("configurable"):
-            raise ContextAndConfigurableError
         injected = Injected(
             run_id=run_id,
             thread_id=thread_id,
@@ -164,31 +102,17 @@ class RunService:
             headers=request.headers,
             checkpoint=request.checkpoint,
         )
-        merged = merge_config(
-            definition=self._graphs.definition(assistant.graph_id),
+        spec = run_spec(request, assistant=assistant, definition=definition, injected=injected, vault=self._vault)
+        made = new_run(
+            request,
+            spec=spec,
             assistant=assistant,
-            config=request.config,
-            context=request.context,
-            metadata=request.metadata,
             injected=injected,
-            is_secret=self._vault.is_secret,
+            stamped=metadata,
+            visible=visible,
+            now=self._clock(),
         )
-        return RunSpec(
-            graph_id=assistant.graph_id,
-            input=request.input,
-            command=request.command,
-            config=self._vault.seal(merged.config),
-            context=self._vault.seal(merged.context) if merged.context is not None else None,
-            stream_modes=request.stream_modes,
-            subgraphs=request.subgraphs,
-            resumable=request.resumable,
-            interrupt_before=request.interrupt_before,
-            interrupt_after=request.interrupt_after,
-            durability=request.durability,
-            temporary=request.thread_id is None and not request.keep_thread,
-            webhook=request.webhook,
-            feedback_keys=request.feedback_keys,
-        )
+        return made, visible
 
     async def _enqueue(self, new: NewRun, visible: Filter) -> Run:
         """Shielded: a caller that goes away in the middle must not leave a claimed run that nobody executes."""

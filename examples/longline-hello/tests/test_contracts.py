@@ -1,15 +1,15 @@
 """What every tool and every protocol must do: Longline's contracts, run against this plugin."""
 
-import pytest
-
 import longline_hello as plugin
+import pytest
+from longline_hello.greeting import make_tool
+from longline_hello.settings import HelloSettings
+
 from longline.asgi.mount import ProtocolMount
 from longline.models.json import JsonObject
 from longline.runtime import OpenServer
 from longline.testing.protocol import ProtocolContract
 from longline.testing.tool import ToolContract, ToolExample
-from longline_hello.greeting import make_tool
-from longline_hello.settings import HelloSettings
 
 
 class TestGreetTool(ToolContract):

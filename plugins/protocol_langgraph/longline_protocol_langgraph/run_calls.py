@@ -11,7 +11,7 @@ from longline.auth.principal import Principal
 from longline.errors import NotCancellableError, NotFoundError
 from longline.events.replay import RunReader
 from longline.models.runs import CancelRequest, Run
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 from longline_protocol_langgraph.bodies.runs import RunBody, StreamMode
 from longline_protocol_langgraph.endpoint import principal_of, request_id_of

@@ -8,7 +8,7 @@ from longline.asgi.respond import json_response, refuse_plainly
 from longline.asgi.router import assemble
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.authenticator import Credentials
-from longline.auth.principal import LOCAL, Principal
+from longline.auth.principal import Principal
 from longline.errors import BodyTooLargeError, ForbiddenError, LonglineError, NotFoundError, UnauthenticatedError
 from longline.testing.protocol_client import ask, open_socket
 
@@ -21,7 +21,7 @@ def telling(name: str) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         told = {"app": name, "path": scope["path"], "root_path": scope["root_path"]}
         principal = scope.get(PRINCIPAL)
-        told["who"] = principal.identity if principal is not None and principal is not LOCAL else repr(principal)[:5]
+        told["who"] = "local" if principal is LOCAL else principal.display_name or principal.identity
         told["request_id"] = scope.get(REQUEST_ID)
         if scope["type"] == "websocket":
             await send({"type": "websocket.accept", "subprotocol": name})
@@ -156,9 +156,9 @@ async def test_whatever_an_authenticator_raises_on_purpose_is_refused_in_the_pro
 
 
 @pytest.mark.parametrize("headers", [{}, BAD])
-async def test_a_public_path_is_open_to_the_local_user(headers: dict[str, str]) -> None:
+async def test_a_public_path_is_open_to_somebody_who_owns_nothing(headers: dict[str, str]) -> None:
     answer = await ask(guarded(), "GET", "/api/ok", headers=headers)
-    assert (answer.status, answer.json["who"]) == (200, "Princ")
+    assert (answer.status, answer.json["who"]) == (200, "anonymous")
 
 
 async def test_a_browser_may_ask_what_it_may_ask_without_credentials() -> None:
@@ -181,7 +181,7 @@ async def test_an_authenticator_sees_the_whole_request_line_and_lower_case_heade
 async def test_without_authenticators_every_request_is_the_local_users() -> None:
     served = serve(ProtocolMount(path="", app=telling("root")))
     for headers in ({}, ANN, BAD):
-        assert (await ask(served, "GET", "/x", headers=headers)).json["who"] == "Princ"
+        assert (await ask(served, "GET", "/x", headers=headers)).json["who"] == "local"
 
 
 @pytest.mark.parametrize("given", ["a", "A-b_c.d:e", "x" * 128, "0123", "01a1f9f5-4441-77e5-a7ec-31c27bf929ea"])

@@ -16,7 +16,7 @@ from longline.errors import NotFoundError, StorageError
 from longline.models.events import BEGINNING
 from longline.models.runs import CancelRequest, Claim, RunStatus
 from longline.models.threads import ThreadStatus
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 from longline.testing.storage_samples import ended, moment
 

@@ -14,7 +14,7 @@ from longline.auth.principal import LOCAL
 from longline.errors import StorageError
 from longline.models.runs import RunStatus
 from longline.runs import engine as engine_module
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 
 pytestmark = pytest.mark.anyio

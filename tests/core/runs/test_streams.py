@@ -13,7 +13,7 @@ from longline.auth.principal import LOCAL
 from longline.models.events import RunEvent
 from longline.models.runs import RunStatus
 from longline.runs.stream_modes import MODES, graph_modes
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 
 pytestmark = pytest.mark.anyio

@@ -20,7 +20,7 @@ from longline.models.events import BEGINNING
 from longline.models.runs import CancelRequest, RunQuery, RunStatus
 from longline.models.threads import ThreadStatus
 from longline.services.assistants import NewAssistant
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 
 pytestmark = pytest.mark.anyio

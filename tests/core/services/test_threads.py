@@ -14,7 +14,7 @@ from longline.errors import (
     ThreadWithoutGraphError,
 )
 from longline.models.threads import ThreadQuery, ThreadStatus
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 from longline.services.threads import HistoryQuery, StateUpdate
 

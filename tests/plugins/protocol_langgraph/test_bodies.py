@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline_protocol_langgraph.bodies import assistants, runs, threads
 from longline_protocol_langgraph.errors import InvalidBodyError, InvalidJsonError
 from longline_protocol_langgraph.parsing import MAX_DEPTH, parse_json, validate

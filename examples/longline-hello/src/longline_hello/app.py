@@ -13,7 +13,7 @@ from longline.asgi.mount import PRINCIPAL
 from longline.auth.principal import Principal
 from longline.errors import LonglineError, NotCancellableError, NotFoundError
 from longline.models.runs import CancelRequest, Run
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 from longline_hello.errors import STATUSES, BadQuestionError, LateAnswerError, NoAnswerError
 from longline_hello.greeting import greet

@@ -6,7 +6,7 @@ from pydantic import Field, TypeAdapter
 
 from longline.models.json import JsonObject
 from longline.models.runs import Durability, MultitaskStrategy
-from longline.services.runs import RunRequest
+from longline.services.run_requests import RunRequest
 from longline_protocol_langgraph.bodies.types import (
     Body,
     CheckpointBody,

@@ -1,0 +1,110 @@
+"""What a caller asks to run, and the run it becomes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from longline.auth.secrets import Vault
+from longline.errors import ContextAndConfigurableError
+from longline.graphs.binding import Injected, merge_config
+from longline.graphs.definition import GraphDefinition
+from longline.models.assistants import Assistant
+from longline.models.filters import Filter, keys_of
+from longline.models.json import JsonObject, JsonValue
+from longline.models.runs import Durability, MultitaskStrategy, NewRun, NodeNames, RunSpec
+from longline.models.threads import NewThread
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a caller asks to run. `assistant` is an assistant's UUID or a graph's id. Without a thread the run gets one
+    of its own, which `keep_thread` keeps."""
+
+    assistant: str
+    thread_id: str | None = None
+    input: JsonValue = None
+    command: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+    config: JsonObject = field(default_factory=dict)
+    context: JsonObject | None = None
+    checkpoint: JsonObject = field(default_factory=dict)
+    stream_modes: tuple[str, ...] = ("values",)
+    subgraphs: bool = False
+    resumable: bool = False
+    interrupt_before: NodeNames | None = None
+    interrupt_after: NodeNames | None = None
+    multitask_strategy: MultitaskStrategy = "enqueue"
+    if_not_exists: Literal["create", "reject"] = "reject"
+    after_seconds: float = 0
+    durability: Durability = "async"
+    keep_thread: bool = False
+    webhook: str | None = None
+    feedback_keys: tuple[str, ...] | None = None
+    request_id: str = ""
+    headers: JsonObject = field(default_factory=dict)
+    """Request headers that reach the graph's configurable values."""
+
+
+def run_spec(
+    request: RunRequest, *, assistant: Assistant, definition: GraphDefinition, injected: Injected, vault: Vault
+) -> RunSpec:
+    """What to execute: the request with the configuration merged and secrets sealed. Raises
+    ContextAndConfigurableError."""
+    if request.context and request.config.get("configurable"):
+        raise ContextAndConfigurableError
+    merged = merge_config(
+        definition=definition,
+        assistant=assistant,
+        config=request.config,
+        context=request.context,
+        metadata=request.metadata,
+        injected=injected,
+        is_secret=vault.is_secret,
+    )
+    return RunSpec(
+        graph_id=assistant.graph_id,
+        input=request.input,
+        command=request.command,
+        config=vault.seal(merged.config),
+        context=vault.seal(merged.context) if merged.context is not None else None,
+        stream_modes=request.stream_modes,
+        subgraphs=request.subgraphs,
+        resumable=request.resumable,
+        interrupt_before=request.interrupt_before,
+        interrupt_after=request.interrupt_after,
+        durability=request.durability,
+        temporary=request.thread_id is None and not request.keep_thread,
+        webhook=request.webhook,
+        feedback_keys=request.feedback_keys,
+    )
+
+
+def new_run(
+    request: RunRequest,
+    *,
+    spec: RunSpec,
+    assistant: Assistant,
+    injected: Injected,
+    stamped: JsonObject,
+    visible: Filter,
+    now: datetime,
+) -> NewRun:
+    """The run to put on the queue. `stamped` is its metadata after the access rules, `visible` their filter: a thread
+    that is made for the run gets what the rules added, so that its maker sees it."""
+    due = now + timedelta(seconds=request.after_seconds)
+    belongs: JsonObject = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
+    needed = keys_of(visible)
+    added = {key: value for key, value in stamped.items() if key not in request.metadata or key in needed}
+    is_made_here = request.thread_id is None or request.if_not_exists == "create"
+    return NewRun(
+        run_id=injected.run_id,
+        thread_id=injected.thread_id,
+        assistant_id=assistant.assistant_id,
+        metadata={**assistant.metadata, **belongs, **stamped},
+        spec=spec,
+        multitask_strategy=request.multitask_strategy,
+        created_at=due,
+        not_before=due,
+        thread=NewThread(thread_id=injected.thread_id, metadata=added, created_at=now) if is_made_here else None,
+        thread_metadata=belongs,
+    )
