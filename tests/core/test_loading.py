@@ -2,8 +2,11 @@
 
 import pickle
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -110,6 +113,23 @@ def test_the_path_is_extended_in_front_without_doubles(tmp_path: Path) -> None:
     extend_path([one, two])
     extend_path([two, one])
     assert sys.path == [str(one), str(two), *before]
+
+
+@pytest.mark.parametrize("is_on_path", [False, True])
+def test_a_file_that_another_thread_still_imports_is_waited_for(tmp_path: Path, is_on_path: bool) -> None:
+    gate = ModuleType("gate_of_test")
+    gate.begun, gate.go = threading.Event(), threading.Event()  # type: ignore[attr-defined]
+    sys.modules["gate_of_test"] = gate
+    write(tmp_path, slow_file="import gate_of_test as g\nfirst = 1\ng.begun.set()\nassert g.go.wait(20)\nlate = 2")
+    if is_on_path:
+        extend_path([tmp_path])
+    with ThreadPoolExecutor(2) as threads:
+        one = threads.submit(load_reference, "a", "./slow_file.py:first", tmp_path)
+        assert gate.begun.wait(20)
+        two = threads.submit(load_reference, "b", "./slow_file.py:late", tmp_path)
+        wait([two], timeout=0.1)  # long enough for one that does not wait to fail
+        gate.go.set()
+        assert (one.result(20), two.result(20)) == (1, 2)
 
 
 # -- failures -------------------------------------------------------------------------------------------------------

@@ -7,9 +7,13 @@ import traceback
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 
 from longline.errors import GraphLoadError
+
+_locks: dict[Path, RLock] = {}
+"""One for each file that was ever imported here."""
 
 
 def load_reference(graph_id: str, reference: str, base: Path) -> object:
@@ -67,6 +71,11 @@ def _import_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise FileNotFoundError(path)
+    with _locks.setdefault(path, RLock()):  # another thread may be in the middle of it
+        return _import_once(path)
+
+
+def _import_once(path: Path) -> ModuleType:
     for name in _dotted_names(path):
         present = sys.modules.get(name)
         if present is not None:

@@ -8,7 +8,7 @@ from longline.asgi.respond import json_response, refuse_plainly
 from longline.asgi.router import assemble
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.authenticator import Credentials
-from longline.auth.principal import Principal
+from longline.auth.principal import LOCAL, Principal
 from longline.errors import BodyTooLargeError, ForbiddenError, LonglineError, NotFoundError, UnauthenticatedError
 from longline.testing.protocol_client import ask, open_socket
 
