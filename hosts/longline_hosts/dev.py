@@ -2,7 +2,6 @@
 
 import logging
 import multiprocessing
-import os
 import socket
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from longline_hosts.banner import print_banner, report_graphs
 from longline_hosts.environment import Configuration, Flags, load_configuration, merge
 from longline_hosts.errors import OpenToEveryoneError
 from longline_hosts.logs import configure_logging
-from longline_hosts.place import ServerNote, remove_note, secret_key, write_note
+from longline_hosts.place import remove_note, secret_key, write_note
 from longline_hosts.serve import is_loopback, listen, run_server, url_of
 
 logger = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ def serve_dev(options: DevOptions, bound: socket.socket, ready: Callable[[], Non
     database = runtime.settings.section(ServerSettings).database
 
     async def greet(opened: OpenServer) -> None:
-        write_note(ServerNote(url=url, pid=os.getpid(), database=database))
+        write_note(url, database)
         if is_first:
             print_banner(opened, url, choice.left_out)
         else:
@@ -78,7 +77,7 @@ def serve_dev(options: DevOptions, bound: socket.socket, ready: Callable[[], Non
     try:
         return run_server(runtime, bound, greet, is_child=multiprocessing.parent_process() is not None)
     finally:
-        remove_note(os.getpid())
+        remove_note()
 
 
 def _watched(options: DevOptions) -> tuple[Iterable[Path], Iterable[Path]]:

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ class ServerNote:
     url: str
     pid: int
     database: str
+    """A digest of the database's URL, which may have a password in it."""
 
 
 def secret_key() -> str:
@@ -44,21 +46,31 @@ def make_folder() -> None:
         ignore.write_text("*\n", "utf-8")
 
 
-def write_note(note: ServerNote) -> None:
-    """Leave word of a server."""
+def write_note(url: str, database: str) -> None:
+    """Leave word of this process's server."""
     make_folder()
+    note = ServerNote(url=url, pid=os.getpid(), database=_digest(database))
     _replace(FOLDER / _SERVER, json.dumps(asdict(note)))
 
 
-def remove_note(pid: int) -> None:
+def remove_note() -> None:
     """Take it back, unless another server has left its own meanwhile."""
-    found = read_note()
-    if found is not None and found.pid == pid:
+    found = _read_note()
+    if found is not None and found.pid == os.getpid():
         (FOLDER / _SERVER).unlink(missing_ok=True)
 
 
-def read_note() -> ServerNote | None:
-    """The server that was started last in this folder; it may be gone."""
+def url_of_owner(database: str) -> str | None:
+    """Where the server listens that was started last in this folder, if it has this database. It may be gone."""
+    note = _read_note()
+    return note.url if note is not None and note.database == _digest(database) else None
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def _read_note() -> ServerNote | None:
     try:
         return ServerNote(**json.loads((FOLDER / _SERVER).read_text("utf-8")))
     except (OSError, ValueError, TypeError):

@@ -1,7 +1,6 @@
 """`longline serve`: the choices for a server that others use. It says what it needs instead of guessing."""
 
 import logging
-import os
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +10,7 @@ from longline_hosts.assemble import Profile, assemble
 from longline_hosts.environment import Flags, load_configuration
 from longline_hosts.errors import NoAuthenticatorError
 from longline_hosts.logs import configure_logging
-from longline_hosts.place import ServerNote, remove_note, write_note
+from longline_hosts.place import remove_note, write_note
 from longline_hosts.serve import listen, run_server, url_of
 
 logger = logging.getLogger(__name__)
@@ -47,7 +46,7 @@ def run_production(options: ServeOptions) -> int:
     database = runtime.settings.section(ServerSettings).database
 
     async def announce(opened: OpenServer) -> None:
-        write_note(ServerNote(url=url, pid=os.getpid(), database=database))
+        write_note(url, database)
         facts = opened.server.storage_facts
         logger.info(
             "server started",
@@ -62,7 +61,7 @@ def run_production(options: ServeOptions) -> int:
     try:
         return run_server(runtime, bound, announce)
     finally:
-        remove_note(os.getpid())
+        remove_note()
 
 
 def _check_safety(runtime: Runtime, options: ServeOptions) -> None:

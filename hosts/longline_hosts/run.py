@@ -22,7 +22,7 @@ from longline_hosts.dev import DEV, with_secret_key
 from longline_hosts.environment import Configuration, Flags, load_configuration
 from longline_hosts.errors import BadThreadError, OwnerUnknownError
 from longline_hosts.logs import configure_logging
-from longline_hosts.place import read_note
+from longline_hosts.place import url_of_owner
 from longline_hosts.serve import new_loop
 from longline_hosts.terminal import INTERRUPTED, on_interrupt, tell_end
 from longline_hosts.transcript import STREAM_MODES, Transcript
@@ -67,7 +67,7 @@ def run_once(options: RunOptions) -> int:
         with asyncio.Runner(loop_factory=new_loop()) as runner:
             return runner.run(_run_here(runtime, question, transcript))
     except StorageInUseError as error:
-        url = _owner_of(runtime.settings.section(ServerSettings).database)
+        url = url_of_owner(runtime.settings.section(ServerSettings).database)
         if url is None:
             raise OwnerUnknownError(error.place, error.owner) from error
         return _run_there(url, configuration, question, transcript)
@@ -87,12 +87,6 @@ def _thread_id(text: str | None) -> str | None:
     if text is not None and found is None:
         raise BadThreadError(text)
     return found
-
-
-def _owner_of(database: str) -> str | None:
-    """The URL of the server of this folder, if it is the one that has the database."""
-    note = read_note()
-    return note.url if note is not None and note.database == database else None
 
 
 def _run_there(url: str, configuration: Configuration, question: Question, transcript: Transcript) -> int:

@@ -136,7 +136,7 @@ def test_a_server_says_where_it_is_and_takes_that_back(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         left = json.loads(note.read_text())
         assert left["url"] == server.url
-        assert left["database"] == f"sqlite:///{DATABASE}"
+        assert DATABASE not in note.read_text()  # a URL may have a password in it
         assert server.stop() == 0
     assert not note.exists()
 

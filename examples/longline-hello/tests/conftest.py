@@ -15,7 +15,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def opened(anyio_backend: str, tmp_path: Path) -> AsyncIterator[OpenServer]:  # noqa: ARG001  # on its loop
+async def opened(anyio_backend: str, tmp_path: Path) -> AsyncIterator[OpenServer]:  # on its loop
     """An open server: what `longline dev` serves, without the socket."""
     database = f"sqlite:///{tmp_path / 'test.db'}"
     runtime = Runtime(["agent_tools", "hello", "storage_sqlite"], {"server": {"database": database}})

@@ -15,13 +15,19 @@ from longline.testing.protocol_client import ask, open_socket
 pytestmark = pytest.mark.anyio
 
 
+def _name(principal: Principal | None) -> str:
+    if principal is None:
+        return "nobody"
+    return "local" if principal is LOCAL else principal.display_name or principal.identity
+
+
 def telling(name: str) -> ASGIApp:
     """An app that says who it is and what it was given."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         told = {"app": name, "path": scope["path"], "root_path": scope["root_path"]}
         principal = scope.get(PRINCIPAL)
-        told["who"] = "local" if principal is LOCAL else principal.display_name or principal.identity
+        told["who"] = _name(principal)
         told["request_id"] = scope.get(REQUEST_ID)
         if scope["type"] == "websocket":
             await send({"type": "websocket.accept", "subprotocol": name})
