@@ -29,6 +29,8 @@ _LAST_WORDS_SECONDS: Final = 0.3
 """What streams get after their runs have ended to send the last events."""
 _CLOSE_SECONDS: Final = 10.0
 """What closing may take after the drain: storage, plugins. Then the process leaves."""
+_HANG_UP_SECONDS: Final = 2.0
+"""What connections get after the drain before they are cut."""
 _LEAVE_SECONDS: Final = 1.0
 """What the interpreter gets to leave once everything is closed: a plain function that still runs would hold it."""
 
@@ -94,7 +96,7 @@ async def _serve(
     stop = _stop_signal(seconds, is_child=is_child)
     async with runtime.open() as opened:
         requests = _Requests(opened.app)
-        config = _hypercorn(bound, graceful_seconds=seconds + _CLOSE_SECONDS)
+        config = _hypercorn(bound, graceful_seconds=seconds + _HANG_UP_SECONDS)
         serving = asyncio.create_task(hypercorn_serve(requests, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]  # its scopes are typed one by one
         ready = asyncio.create_task(_beside(on_ready(opened)))
         stopping = asyncio.create_task(stop.wait())
