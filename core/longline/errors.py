@@ -181,6 +181,16 @@ class LeaseLostError(LonglineError):
         self.attempt = attempt
 
 
+class GraphExitError(LonglineError):
+    """A node called `sys.exit()`."""
+
+    code = "graph_exit"
+
+    def __init__(self, exit_code: object) -> None:
+        super().__init__(f"a node of the graph called sys.exit({exit_code!r})")
+        self.exit_code = exit_code
+
+
 class TooManyAttemptsError(LonglineError):
     """Every attempt of the run ended without a word: it probably kills its worker."""
 

@@ -24,6 +24,7 @@ from longline.events.writer import EventWriter
 from longline.graphs.registry import GraphRegistry
 from longline.models.json import JsonObject
 from longline.plugin_host import PluginHost
+from longline.runs.containment import contained
 from longline.runs.engine import Engine
 from longline.runs.listeners import Listeners
 from longline.runs.scheduler import Scheduler
@@ -75,6 +76,7 @@ class Runtime:
         settings = self.settings.section(ServerSettings)
         async with AsyncExitStack() as stack:
             stack.enter_context(_node_executor(settings.runs))
+            stack.enter_context(contained(asyncio.get_running_loop()))
             storage = await stack.enter_async_context(self.storage_backend.connect(settings.database))
             broker = await stack.enter_async_context(self._broker_backend.connect(self._broker_url))
             server, writer = self._build(storage, broker, settings)

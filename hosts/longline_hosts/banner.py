@@ -30,7 +30,7 @@ def print_banner(opened: OpenServer, url: str, left_out: Mapping[str, str]) -> N
         *((("model", _model(server.settings)),) if _AGENT_PLUGIN in opened.plugins else ()),
         *_hints(server.graphs, url),
     ]
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     console.print(f"\n  [bold]Longline[/bold] {server.version}  [bold cyan]{url}[/bold cyan]\n")
     shown = ""
     for name, text in rows:

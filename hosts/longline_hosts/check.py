@@ -38,7 +38,7 @@ def check(flags: Flags, host: str | None, port: int | None) -> int:
     """Look at everything and print what was found; 0 if nothing is wrong, else 1."""
     logging.disable(logging.CRITICAL)  # what is logged on the way is reported here, with what mends it
     findings: list[Finding] = []
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, emoji=False)
     for finding in _findings(flags, host, port):
         findings.append(finding)
         sign = "[red]✗[/red]" if finding.is_problem else "[green]✓[/green]"

@@ -58,7 +58,7 @@ def run_once(options: RunOptions) -> int:
     question = Question(
         assistant=options.assistant, input=_input(options.text), thread_id=_thread_id(options.thread_id)
     )
-    transcript = Transcript(Console(highlight=False))
+    transcript = Transcript(Console(highlight=False, emoji=False))
     if options.url is not None:
         return _run_there(options.url, configuration, question, transcript)
     configuration.export()

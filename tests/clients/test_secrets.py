@@ -92,6 +92,12 @@ def test_a_secret_is_in_no_row_checkpoint_stream_log_or_response(project: Path) 
         assert call("POST", "/runs/wait", {"assistant_id": assistant_id, "input": {}}).json()["seen"]["length"] == 28
         server.stop()
 
+    (project / ".longline" / "secret.key").unlink()
+    with running(project) as server:  # another key: the secret is gone, and the log says so
+        assert call("POST", "/runs/wait", {"assistant_id": assistant_id, "input": {}}).json()["seen"]["length"] == 0
+        assert "secret not readable" in server.output
+        server.stop()
+
     written = [path for path in project.rglob("*") if path.is_file() and path.suffix != ".py"]
     assert any(path.suffix == ".db" for path in written)
     for place, data in [

@@ -136,16 +136,40 @@ def _injected(assistant: Assistant, injected: Injected) -> JsonObject:
     return {
         **_callers(dict(injected.headers)),
         **{key: value for key, value in injected.checkpoint.items() if key in _CHECKPOINT_KEYS},
-        "langgraph_auth_user": user_of(injected.principal),
-        "langgraph_auth_user_id": injected.principal.identity,
-        "langgraph_auth_permissions": list(injected.principal.permissions),
+        **_identity(injected.principal),
         "langgraph_request_id": injected.request_id,
         "__after_seconds__": injected.after_seconds,
         "run_id": injected.run_id,
         "thread_id": injected.thread_id,
         "graph_id": assistant.graph_id,
         "assistant_id": assistant.assistant_id,
-        "user_id": injected.principal.identity,
+    }
+
+
+def identity_keys(principal: Principal) -> JsonObject:
+    """What configurable values say about the caller, as `merge_config` injects it; nothing without authentication."""
+    return _identity(principal) if principal.is_authenticated else {}
+
+
+def look_config(assistant: Assistant, principal: Principal) -> JsonObject:
+    """The configuration with which an assistant's graph is looked at: what of it would reach a run, and the caller."""
+    config: JsonObject = {
+        key: assistant.config[key] for key in (*_OPTIONS, "tags") if assistant.config.get(key) is not None
+    }
+    config["configurable"] = {
+        **_callers(_object(assistant.config.get("configurable"))),
+        **identity_keys(principal),
+        "assistant_id": assistant.assistant_id,
+    }
+    return config
+
+
+def _identity(principal: Principal) -> JsonObject:
+    return {
+        "langgraph_auth_user": user_of(principal),
+        "langgraph_auth_user_id": principal.identity,
+        "langgraph_auth_permissions": list(principal.permissions),
+        "user_id": principal.identity,
     }
 
 

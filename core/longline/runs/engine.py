@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from contextlib import aclosing
 from typing import Final
 
 import orjson
@@ -16,6 +16,8 @@ from longline.graphs.registry import GraphRegistry
 from longline.models.events import RunEvent
 from longline.models.runs import CancelRequest, Lease, Run, RunOutcome, RunStatus
 from longline.models.threads import RunFailure, ThreadState, ThreadStatus
+from longline.runs.containment import contain, enter_run
+from longline.runs.control import RunControl, Stopped
 from longline.runs.execution import Execution, GraphRunner, GraphUse, describe_state
 from longline.runs.failures import describe_cancel, describe_failure
 from longline.runs.listeners import Listeners
@@ -26,24 +28,7 @@ logger = logging.getLogger(__name__)
 
 _FAIR_SHARE: Final = 64  # events after which a stream that never waits lets others run
 _RETRY_SECONDS: Final = 0.2
-
-
-class Stopped(Exception):  # noqa: N818  # not an error: why an attempt was stopped from outside
-    """Raised into an attempt: `request` is the cancel that asked for it, None if the run goes back to the queue."""
-
-    def __init__(self, request: CancelRequest | None) -> None:
-        super().__init__("run stopped")
-        self.request = request
-
-
-@dataclass(slots=True)
-class RunControl:
-    """What the scheduler and an attempt must know of each other."""
-
-    stopped: Stopped | None = None
-    """Why the attempt is being cancelled, set before it is."""
-    is_concluding: bool = False
-    """The attempt's end is being stored: it must not be cancelled any more, and its lease may be gone any moment."""
+_STATE_SECONDS: Final = 5.0  # a factory that hangs must not keep its run from ending
 
 
 class Engine:
@@ -70,48 +55,72 @@ class Engine:
         self._clock = clock
 
     async def execute(self, run: Run, control: RunControl) -> None:
-        """Run one attempt to its end. Cancelled from outside, `control` tells why. Raises LeaseLostError when another
-        worker has taken over: then nothing more is stored."""
+        """Run one attempt to its end. `control` stops its graph. Raises LeaseLostError when another worker has taken
+        over or the run is gone: then nothing more is stored."""
         attempt = _Attempt(self, run)
         self._listeners.on_started(run)
         try:
-            outcome, end = await self._outcome(attempt, run, control)
-        except _HandedBack:
-            control.is_concluding = True
-            await self._storage.runs.release(run.lease)
-            logger.info("run handed back", extra={"run_id": run.run_id, "attempt": run.attempt})
-            return
+            ended = await self._outcome(attempt, run, control)
         finally:
             self._writer.forget(run.lease)
         control.is_concluding = True
+        if ended is None:
+            await self._storage.runs.release(run.lease)
+            logger.info("run handed back", extra={"run_id": run.run_id, "attempt": run.attempt})
+            return
+        outcome, end = ended
         await self._finish(run.lease, outcome)
         self._listeners.on_ended(run.lease, outcome)
         self._hub.close(run.run_id, end)
 
-    async def _outcome(self, attempt: "_Attempt", run: Run, control: RunControl) -> tuple[RunOutcome, RunEnd]:
+    async def _outcome(self, attempt: "_Attempt", run: Run, control: RunControl) -> tuple[RunOutcome, RunEnd] | None:
+        """How the attempt ended; None if it is to be handed back. Whatever goes wrong on the way, it has an end."""
+        if run.cancel is not None:
+            control.stop(Stopped(run.cancel))
+        error = await self._run_graph(attempt, run, control)
+        if control.is_abandoned:
+            raise LeaseLostError(run.run_id, run.attempt)
         try:
-            died = run.attempt - 1 - run.released
-            if died >= self._max_attempts:
-                return await self._failed(attempt, run, TooManyAttemptsError(run.run_id, died))
-            execution = await attempt.stream()
-            outcome = RunOutcome(status=RunStatus.SUCCESS, state=execution.state)
-            return outcome, RunEnd(status=RunStatus.SUCCESS, result=execution.result)
-        except asyncio.CancelledError as error:
-            stopped = control.stopped
-            if stopped is None and _is_cancelled():
-                raise
-            _uncancel()
-            if stopped is None:  # the graph cancelled itself
-                return await self._failed(attempt, run, RuntimeError(f"the graph was cancelled from inside: {error}"))
-            if stopped.request is None:
-                raise _HandedBack from None
-            return await self._cancelled(run, stopped.request)
+            if error is None:
+                return self._succeeded(attempt)
+            if control.stopped is not None and isinstance(error, asyncio.CancelledError):
+                request = control.stopped.request
+                return None if request is None else await self._cancelled(run, request)
+            return await self._failed(attempt, run, error)
         except LeaseLostError:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever a graph raises ends its run, not the worker
-            return await self._failed(attempt, run, error)
+        except Exception as fault:
+            logger.exception("run end not told", extra={"run_id": run.run_id})
+            failure = describe_failure(fault)
+            left = _ended(None, ThreadStatus.ERROR, failure)
+            outcome = RunOutcome(status=RunStatus.ERROR, state=left, keep_values=True, failure=failure)
+            return outcome, RunEnd(status=RunStatus.ERROR, failure=failure)
 
-    async def _failed(self, attempt: "_Attempt", run: Run, error: Exception) -> tuple[RunOutcome, RunEnd]:
+    async def _run_graph(self, attempt: "_Attempt", run: Run, control: RunControl) -> BaseException | None:
+        """Stream the graph in a task of its own, which may be cancelled at any time; what it died of. Raises
+        LeaseLostError."""
+        died = run.attempt - 1 - run.released
+        if died >= self._max_attempts:
+            return TooManyAttemptsError(run.run_id, died)
+        graph: asyncio.Task[object] = asyncio.create_task(contain(attempt.stream()), name=f"graph-{run.run_id}")
+        control.begin(graph)
+        try:
+            await asyncio.wait({graph})
+        finally:
+            graph.cancel()  # only ever needed when this task itself is cancelled
+        if graph.cancelled():
+            return asyncio.CancelledError("the graph was cancelled")
+        error = graph.exception()
+        if isinstance(error, LeaseLostError):
+            raise error
+        return error
+
+    def _succeeded(self, attempt: "_Attempt") -> tuple[RunOutcome, RunEnd]:
+        execution = attempt.execution
+        outcome = RunOutcome(status=RunStatus.SUCCESS, state=execution.state)
+        return outcome, RunEnd(status=RunStatus.SUCCESS, result=execution.result)
+
+    async def _failed(self, attempt: "_Attempt", run: Run, error: BaseException) -> tuple[RunOutcome, RunEnd]:
         failure = describe_failure(error)
         logger.warning(
             "run failed",
@@ -147,7 +156,7 @@ class Engine:
             return ThreadState(status=ThreadStatus.IDLE)
         use = GraphUse(graph_id=run.spec.graph_id, access="threads.read", config=run.spec.config)
         try:
-            async with self.runner.open(use) as (graph, config, _):
+            async with asyncio.timeout(_STATE_SECONDS), self.runner.open(use) as (graph, config, _):
                 head = {"configurable": {"thread_id": config["configurable"]["thread_id"]}}
                 return describe_state(await graph.aget_state(head))  # type: ignore[arg-type]  # a RunnableConfig
         except Exception as error:  # a factory may fail here as it failed before; the run ends all the same
@@ -199,10 +208,6 @@ class Engine:
         return run.spec.resumable or self._listeners.want_events or self._hub.has_readers(run.run_id)
 
 
-class _HandedBack(Exception):  # noqa: N818  # control flow between two methods of this module
-    pass
-
-
 class _Attempt:
     """Numbers the events of one attempt and passes them on."""
 
@@ -210,18 +215,19 @@ class _Attempt:
         self._engine = engine
         self._run = run
         self._seq = 0
+        self.execution = Execution(engine.runner, run)
 
-    async def stream(self) -> Execution:
-        """All events of the attempt, `metadata` first; the execution, for what it left behind."""
+    async def stream(self) -> None:
+        """All events of the attempt, `metadata` first."""
+        enter_run()
         run = self._run
-        execution = Execution(self._engine.runner, run)
         await self._say(StreamPart("metadata", (), orjson.dumps({"run_id": run.run_id, "attempt": run.attempt})))
-        async for part in execution.stream():
-            await self._say(part)
-            if self._seq % _FAIR_SHARE == 0:
-                await asyncio.sleep(0)
+        async with aclosing(self.execution.stream()) as parts:
+            async for part in parts:
+                await self._say(part)
+                if self._seq % _FAIR_SHARE == 0:
+                    await asyncio.sleep(0)
         await self._engine.flush(run)
-        return execution
 
     async def say_failure(self, failure: RunFailure) -> None:
         """The last event of an attempt that failed."""
@@ -240,16 +246,3 @@ class _Attempt:
 def _ended(state: ThreadState | None, status: ThreadStatus, failure: RunFailure) -> ThreadState:
     known = state or ThreadState(status=status)
     return ThreadState(status=status, values=known.values, interrupts=known.interrupts, error=failure)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _uncancel() -> None:
-    """The cancel was ours and is answered: what follows may await."""
-    task = asyncio.current_task()
-    if task is not None:
-        while task.uncancel() > 0:
-            pass

@@ -1,9 +1,9 @@
 """One claimed run: its graph is bound, streamed and looked at. Says what happened; stores nothing itself."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from longline.auth.secrets import Vault
@@ -65,6 +65,10 @@ class GraphRunner:
         context = self._vault.open_in_clear(use.context) if use.context is not None else None
         for_factory: Any = {**config, "configurable": {**opened, "__is_for_execution__": lease is not None}}
         user = opened.get("langgraph_auth_user")
+        if isinstance(user, GraphUser):
+            from longline.graphs.owned_items import owned_items  # noqa: PLC0415  # LangGraph is slow to import
+
+            store = owned_items(store, user.identity)
         call = FactoryCall(access=use.access, config=for_factory, context=context, store=store, user=user)
         async with self._graphs.open(use.graph_id, call, checkpointer=saver) as graph:
             yield graph, config, context
@@ -85,7 +89,7 @@ class Execution:
         """The last values of the graph as JSON, which is what a waiter gets; None if it never had any."""
         return encode(self._values) if self._has_values else None
 
-    async def stream(self) -> AsyncIterator[StreamPart]:
+    async def stream(self) -> AsyncGenerator[StreamPart, None]:
         """Run the graph from its input, or, after a crash, from its last checkpoint. Raises what the graph raises."""
         spec, lease = self._run.spec, self._run.lease
         config = {**spec.config, "metadata": {**_object(spec.config.get("metadata")), "run_attempt": lease.attempt}}
@@ -100,11 +104,12 @@ class Execution:
                 if "events" in spec.stream_modes
                 else _plain(graph, given, bound, context, spec)
             )
-            async for namespace, mode, payload in items:
-                if mode == "values" and not namespace:
-                    self._values, self._has_values = payload, True
-                for part in encoder.encode(namespace, mode, payload):
-                    yield part
+            async with aclosing(items):
+                async for namespace, mode, payload in items:
+                    if mode == "values" and not namespace:
+                        self._values, self._has_values = payload, True
+                    for part in encoder.encode(namespace, mode, payload):
+                        yield part
             if not spec.temporary:
                 self.state = describe_state(await graph.aget_state(_head(bound)))
 
@@ -150,27 +155,32 @@ def to_command(command: JsonObject) -> "Command[Any]":
 
 async def _plain(
     graph: "Graph", given: object, config: "RunnableConfig", context: object, spec: RunSpec
-) -> AsyncIterator[tuple[tuple[str, ...], str, Any]]:
+) -> AsyncGenerator[tuple[tuple[str, ...], str, Any], None]:
     modes: Any = graph_modes(spec.stream_modes)
-    async for item in graph.astream(given, config, context=context, stream_mode=modes, **_options(spec)):
-        namespace, mode, payload = item if spec.subgraphs else ((), *item)
-        yield namespace, mode, payload
+    stream: Any = graph.astream(given, config, context=context, stream_mode=modes, **_options(spec))
+    async with aclosing(stream):
+        async for item in stream:
+            namespace, mode, payload = item if spec.subgraphs else ((), *item)
+            yield namespace, mode, payload
 
 
 async def _with_events(
     graph: "Graph", given: object, config: "RunnableConfig", context: object, spec: RunSpec
-) -> AsyncIterator[tuple[tuple[str, ...], str, Any]]:
+) -> AsyncGenerator[tuple[tuple[str, ...], str, Any], None]:
     """`astream_events` carries the other modes inside the root's stream events: unwrap those, pass on the rest."""
     modes: Any = graph_modes(spec.stream_modes)
     run_id = str(config["run_id"])
-    events = graph.astream_events(given, config, context=context, stream_mode=modes, version="v2", **_options(spec))
-    async for event in events:
-        if event["run_id"] == run_id and event["event"] == "on_chain_stream":
-            chunk = event["data"]["chunk"]
-            namespace, mode, payload = chunk if spec.subgraphs else ((), *chunk)
-            yield namespace, mode, payload
-        else:
-            yield (), "events", event
+    events: Any = graph.astream_events(
+        given, config, context=context, stream_mode=modes, version="v2", **_options(spec)
+    )
+    async with aclosing(events):
+        async for event in events:
+            if event["run_id"] == run_id and event["event"] == "on_chain_stream":
+                chunk = event["data"]["chunk"]
+                namespace, mode, payload = chunk if spec.subgraphs else ((), *chunk)
+                yield namespace, mode, payload
+            else:
+                yield (), "events", event
 
 
 def _options(spec: RunSpec) -> dict[str, Any]:
@@ -178,8 +188,13 @@ def _options(spec: RunSpec) -> dict[str, Any]:
         "subgraphs": spec.subgraphs,
         "interrupt_before": spec.interrupt_before,
         "interrupt_after": spec.interrupt_after,
-        **({} if spec.temporary else {"durability": spec.durability}),
+        **({} if spec.temporary else {"durability": _DURABILITIES[spec.durability]}),
     }
+
+
+_DURABILITIES: Final = {"sync": "sync", "async": "sync", "exit": "exit"}
+"""A step is stored before the next one begins, for `async` too: a run that is killed then repeats only the nodes that
+were running. Overlapping the write with the next step would save a fraction of a millisecond and lose that promise."""
 
 
 def _head(config: "RunnableConfig") -> "RunnableConfig":

@@ -10,15 +10,24 @@ _LONGEST_MESSAGE = 20_000
 
 def describe_failure(error: BaseException) -> RunFailure:
     """The failure as stored and streamed. Messages of a graph's own errors pass through, storage's are masked."""
-    name = type(error).__name__
+    name = _clean(type(error).__name__)
     if isinstance(error, StorageError):
         return RunFailure(error=name, message=_MASKED)
     if isinstance(error, LonglineError):
         return RunFailure(error=name, message=str(error))
-    return RunFailure(error=name, message=str(error)[:_LONGEST_MESSAGE])
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001  # a graph's own error class may be broken; the run ends all the same
+        message = "(the error has no message that can be read)"
+    return RunFailure(error=name, message=_clean(message)[:_LONGEST_MESSAGE])
 
 
 def describe_cancel(request: CancelRequest) -> RunFailure:
     """The failure that the thread of a cancelled run shows."""
     name = "UserRollback" if request.action == "rollback" else "UserInterrupt"
     return RunFailure(error=name, message=request.reason)
+
+
+def _clean(text: str) -> str:
+    """Text that can be written as UTF-8: file names may hold halves of characters (PEP 383)."""
+    return text.encode("utf-8", "replace").decode()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from longline.errors import StorageError
@@ -29,7 +30,8 @@ class Heartbeat:
         self._seconds = seconds
         self._lease_seconds = lease_seconds
         self._report = report
-        self._leases: dict[str, Lease] = {}
+        self._leases: dict[tuple[str, int], Lease] = {}
+        self._last_beat = time.monotonic()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._nudge = threading.Event()
@@ -54,15 +56,24 @@ class Heartbeat:
         """Do not wait for the next beat: somebody says that there is something to learn."""
         self._nudge.set()
 
+    def is_behind(self) -> bool:
+        """Whether leases of live runs may have run out: there are some, and none was renewed for half a lease."""
+        with self._lock:
+            return bool(self._leases) and time.monotonic() - self._last_beat > max(
+                self._lease_seconds / 2, self._seconds * 1.5
+            )
+
     def add(self, lease: Lease) -> None:
         """Renew this lease from now on."""
         with self._lock:
-            self._leases[lease.run_id] = lease
+            if not self._leases:
+                self._last_beat = time.monotonic()
+            self._leases[lease.run_id, lease.attempt] = lease
 
     def remove(self, lease: Lease) -> None:
         """Renew it no more."""
         with self._lock:
-            self._leases.pop(lease.run_id, None)
+            self._leases.pop((lease.run_id, lease.attempt), None)
 
     def _run(self) -> None:
         has_failed = False
@@ -84,6 +95,7 @@ class Heartbeat:
                 logger.exception("heartbeat failed", extra={"runs": len(leases)})
                 continue
             has_failed = False
+            self._last_beat = time.monotonic()
             told = [state for state in states if not state.held or state.cancel is not None]
             if told and self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._report, told)

@@ -9,12 +9,15 @@ from longline.clock import Clock
 from longline.errors import LeaseLostError, StorageError
 from longline.events.broker import Broker
 from longline.models.runs import CancelRequest, Claim, LeaseState, Run
-from longline.runs.engine import Engine, RunControl, Stopped
+from longline.runs.control import RunControl, Stopped
+from longline.runs.engine import Engine
 from longline.runs.heartbeat import Heartbeat
 from longline.settings import ServerSettings
 from longline.storage.protocols import RunQueue
 
 logger = logging.getLogger(__name__)
+
+_LAST_SECONDS = 10.0  # after which a run that will not end is left to its lease
 
 WORK_TOPIC = "work"
 """A run was put on the queue that its creator has no room for."""
@@ -24,8 +27,9 @@ CANCEL_TOPIC = "cancel"
 
 @dataclass(slots=True)
 class _Running:
-    task: asyncio.Task[None]
+    run: Run
     control: RunControl
+    task: asyncio.Task[None] | None = None
 
 
 @dataclass(slots=True)
@@ -84,11 +88,14 @@ class Scheduler:
         """Execute a run that was claimed with `claim`."""
         if is_reserved:
             self._state.reserved -= 1
+        older = self._state.running.get(run.run_id)
+        if older is not None:  # its lease ran out unnoticed and this process took the run over from itself
+            older.control.abandon()
         self._heartbeat.add(run.lease)
         self._idle.clear()
-        control = RunControl()
-        task = asyncio.create_task(self._execute(run, control), name=f"run-{run.run_id}")
-        self._state.running[run.run_id] = _Running(task, control)
+        running = _Running(run, RunControl())
+        self._state.running[run.run_id] = running
+        running.task = asyncio.create_task(self._execute(running), name=f"run-{run.run_id}")
 
     async def announce(self) -> None:
         """Somebody should look at the queue: this process, or another."""
@@ -104,8 +111,8 @@ class Scheduler:
     def abandon(self, run_id: str) -> None:
         """Stop executing a run whose row is gone: nothing of it can be stored any more."""
         running = self._state.running.get(run_id)
-        if running is not None and not running.control.is_concluding:
-            running.task.cancel()
+        if running is not None:
+            running.control.abandon()
 
     @property
     def running_count(self) -> int:
@@ -134,7 +141,14 @@ class Scheduler:
         except TimeoutError:
             for run_id in tuple(self._state.running):
                 self._stop_here(run_id, Stopped(None))
-            await self._idle.wait()
+            try:
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self._idle.wait()
+            except TimeoutError:
+                logger.error("runs not ended at shutdown", extra={"runs": len(self._state.running)})  # noqa: TRY400
+                for running in tuple(self._state.running.values()):
+                    if running.task is not None:
+                        running.task.cancel()
 
     async def _claim_forever(self) -> None:
         is_away = False
@@ -157,6 +171,9 @@ class Scheduler:
 
     async def _claim_some(self) -> None:
         while (room := self._room()) > 0:
+            if self._heartbeat.is_behind():  # a pause of the process: renew what lives before taking what seems dead
+                self._heartbeat.beat_now()
+                return
             runs = await self._queue.claim(self.claim, limit=room)
             for run in runs:
                 self.start(run)
@@ -184,8 +201,8 @@ class Scheduler:
         """What the heartbeat learned: leases that are lost, cancels that were asked for elsewhere."""
         for state in states:
             running = self._state.running.get(state.run_id)
-            if running is None or running.control.is_concluding:
-                continue  # it ended while the heartbeat asked
+            if running is None or running.control.is_concluding or running.run.attempt != state.attempt:
+                continue  # it ended, or went on elsewhere, while the heartbeat asked
             if not state.held:
                 logger.error("lease lost", extra={"run_id": state.run_id, "attempt": state.attempt})
                 self.abandon(state.run_id)
@@ -196,9 +213,7 @@ class Scheduler:
         running = self._state.running.get(run_id)
         if running is None:
             return False
-        if running.control.stopped is None and not running.control.is_concluding:
-            running.control.stopped = stopped
-            running.task.cancel()
+        running.control.stop(stopped)
         return True
 
     def _room(self) -> int:
@@ -206,18 +221,18 @@ class Scheduler:
             return 0
         return self._settings.runs - len(self._state.running) - self._state.reserved
 
-    async def _execute(self, run: Run, control: RunControl) -> None:
+    async def _execute(self, running: _Running) -> None:
+        run = running.run
         try:
-            await self._engine.execute(run, control)
+            await self._engine.execute(run, running.control)
         except LeaseLostError:
             logger.warning("run abandoned", extra={"run_id": run.run_id, "attempt": run.attempt})
-        except asyncio.CancelledError:
-            logger.debug("run dropped", extra={"run_id": run.run_id, "attempt": run.attempt})
         except Exception:
             logger.exception("run not finished", extra={"run_id": run.run_id, "attempt": run.attempt})
         finally:
             self._heartbeat.remove(run.lease)
-            self._state.running.pop(run.run_id, None)
+            if self._state.running.get(run.run_id) is running:
+                del self._state.running[run.run_id]
             self._wake.set()
             if not self._state.running:
                 self._idle.set()

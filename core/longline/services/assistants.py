@@ -16,6 +16,7 @@ from longline.errors import (
     ProtectedError,
     UnknownAssistantNameError,
 )
+from longline.graphs.binding import look_config
 from longline.graphs.registry import GraphRegistry
 from longline.ids import graph_assistant_id, new_id, parse_uuid
 from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
@@ -187,8 +188,7 @@ class AssistantService:
         """The assistant's graph, to be looked at: enter it to get (graph, config, context). Raises as `resolve`, and
         GraphLoadError."""
         assistant = await self.resolve(principal, name)
-        configurable = {**_object(assistant.config.get("configurable")), "assistant_id": assistant.assistant_id}
-        config: JsonObject = {**assistant.config, "configurable": configurable}
+        config = look_config(assistant, principal)
         return self._runner.open(GraphUse(graph_id=assistant.graph_id, access="assistants.read", config=config))
 
     async def _existing(self, assistant_id: str, visible: Filter) -> Assistant:

@@ -1,6 +1,6 @@
 """What a caller asks to run, and the run it becomes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -52,21 +52,24 @@ def run_spec(
     ContextAndConfigurableError."""
     if request.context and request.config.get("configurable"):
         raise ContextAndConfigurableError
+    # Each layer is sealed by itself: the assistant's came sealed, perhaps with a key that is no longer known.
     merged = merge_config(
-        definition=definition,
+        definition=replace(definition, defaults=vault.seal(definition.defaults)),
         assistant=assistant,
-        config=request.config,
-        context=request.context,
+        config=vault.seal(request.config),
+        context=vault.seal(request.context) if request.context is not None else None,
         metadata=request.metadata,
-        injected=injected,
+        injected=replace(injected, headers=vault.seal(dict(injected.headers))),
         is_secret=vault.is_secret,
     )
+    metadata = merged.config["metadata"]
+    config = {**merged.config, "metadata": vault.seal(metadata) if isinstance(metadata, dict) else {}}
     return RunSpec(
         graph_id=assistant.graph_id,
         input=request.input,
         command=request.command,
-        config=vault.seal(merged.config),
-        context=vault.seal(merged.context) if merged.context is not None else None,
+        config=config,
+        context=merged.context,
         stream_modes=request.stream_modes,
         subgraphs=request.subgraphs,
         resumable=request.resumable,

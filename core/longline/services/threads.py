@@ -10,11 +10,13 @@ from longline.clock import Clock
 from longline.errors import (
     AlreadyExistsError,
     InvalidInputError,
+    LonglineError,
     NotFoundError,
     ThreadBusyError,
     ThreadWithoutGraphError,
 )
 from longline.events.hub import EventHub, RunEnd
+from longline.graphs.binding import identity_keys
 from longline.ids import new_id
 from longline.models.filters import Filter, all_of
 from longline.models.json import JsonObject, JsonValue
@@ -91,7 +93,7 @@ class ThreadService:
                 raise
             return await self._existing(thread_id, visible)
         if supersteps:
-            await self._replay(thread, supersteps)
+            await self._replay(principal, thread, supersteps)
             return await self._store.get(thread_id)
         return thread
 
@@ -113,7 +115,7 @@ class ThreadService:
         )
 
     async def delete(self, principal: Principal, thread_id: str) -> None:
-        """Remove the thread with all that is on it; a run that is running is dropped. Raises NotFoundError."""
+        """Remove the thread with all that is on it; its unfinished runs are dropped. Raises NotFoundError."""
         visible = await self._may(principal, "delete", thread_id)
         for run_id in await self._store.delete(thread_id, visible=visible):
             self._scheduler.abandon(run_id)
@@ -122,8 +124,13 @@ class ThreadService:
     async def copy(self, principal: Principal, thread_id: str) -> Thread:
         """A new thread with the same metadata, state and history. Raises NotFoundError, ForbiddenError."""
         visible = await self._may(principal, "read", thread_id)
-        await self._access.decide(principal, Action("threads", "create"), {"thread_id": thread_id, "metadata": {}})
-        return await self._store.copy(thread_id, new_id(), at=self._clock(), visible=visible)
+        value: JsonObject = {"thread_id": thread_id, "metadata": {}}
+        await self._access.decide(principal, Action("threads", "create"), value)
+        copied = await self._store.copy(thread_id, new_id(), at=self._clock(), visible=visible)
+        stamped = _object(value.get("metadata"))
+        if not stamped:
+            return copied
+        return await self._store.update(copied.thread_id, metadata=stamped, at=copied.created_at)
 
     async def footprint(self, principal: Principal, thread_id: str) -> ThreadFootprint:
         """What the thread's history takes. Raises NotFoundError, ForbiddenError."""
@@ -139,7 +146,7 @@ class ThreadService:
         thread = await self.get(principal, thread_id)
         if _graph_of(thread) is None:
             return None
-        async with self._runner.open(_use(thread, "threads.read", checkpoint)) as (graph, config, _):
+        async with self._runner.open(_use(principal, thread, "threads.read", checkpoint)) as (graph, config, _):
             return await graph.aget_state(config, subgraphs=subgraphs)
 
     async def history(self, principal: Principal, thread_id: str, query: HistoryQuery) -> "list[StateSnapshot]":
@@ -150,7 +157,7 @@ class ThreadService:
         before: Any = (
             {"configurable": {"thread_id": thread_id, "checkpoint_ns": "", **query.before}} if query.before else None
         )
-        async with self._runner.open(_use(thread, "threads.read", query.checkpoint)) as (graph, config, _):
+        async with self._runner.open(_use(principal, thread, "threads.read", query.checkpoint)) as (graph, config, _):
             found = graph.aget_state_history(config, filter=query.metadata, before=before, limit=query.limit)
             return [snapshot async for snapshot in found]
 
@@ -165,11 +172,12 @@ class ThreadService:
     ) -> JsonObject:
         """Update the state as if a node had returned `values`; the configurable values of the new checkpoint. Raises
         NotFoundError, ThreadBusyError, ThreadWithoutGraphError, InvalidInputError."""
-        await self._access.decide(principal, Action("threads", "update"), {"thread_id": thread_id, "metadata": {}})
-        thread = await self.get(principal, thread_id)
+        value: JsonObject = {"thread_id": thread_id, "metadata": {}}
+        visible = await self._access.decide(principal, Action("threads", "update"), value)
+        thread = await self._store.get(thread_id, visible=visible)
         if thread.status is ThreadStatus.BUSY:
             raise ThreadBusyError(thread_id)
-        use = _use(thread, "threads.update", checkpoint)
+        use = _use(principal, thread, "threads.update", checkpoint)
         async with self._runner.open(use) as (graph, config, _):
             from langgraph.errors import InvalidUpdateError  # noqa: PLC0415  # LangGraph is slow to import
 
@@ -177,23 +185,31 @@ class ThreadService:
                 updated = await graph.aupdate_state(config, values, as_node)
             except (InvalidUpdateError, ValueError, TypeError) as error:
                 raise InvalidInputError(str(error)) from error
+            except LonglineError:
+                raise
+            except Exception as error:  # a reducer may raise anything at a value that is not for it
+                raise InvalidInputError(_described(error)) from error
             await self._remember(graph, thread_id)
         return dict(updated["configurable"])
 
-    async def _replay(self, thread: Thread, supersteps: Sequence[Sequence[StateUpdate]]) -> None:
+    async def _replay(self, principal: Principal, thread: Thread, supersteps: Sequence[Sequence[StateUpdate]]) -> None:
         from langgraph.types import StateUpdate as Update  # noqa: PLC0415  # LangGraph is slow to import
 
         steps = [
             [Update(values=to_command(u.command) if u.command else u.values, as_node=u.as_node) for u in step]  # type: ignore[arg-type]  # a Command is taken too
             for step in supersteps
         ]
-        async with self._runner.open(_use(thread, "threads.update", None)) as (graph, config, _):
+        async with self._runner.open(_use(principal, thread, "threads.update", None)) as (graph, config, _):
             from langgraph.errors import InvalidUpdateError  # noqa: PLC0415  # LangGraph is slow to import
 
             try:
                 await graph.abulk_update_state(config, steps)
             except (InvalidUpdateError, ValueError, TypeError) as error:
                 raise InvalidInputError(str(error)) from error
+            except LonglineError:
+                raise
+            except Exception as error:  # a reducer may raise anything at a value that is not for it
+                raise InvalidInputError(_described(error)) from error
             await self._remember(graph, thread.thread_id)
 
     async def _remember(self, graph: Any, thread_id: str) -> None:  # a Pregel
@@ -215,7 +231,12 @@ def _graph_of(thread: Thread) -> str | None:
     return graph_id if isinstance(graph_id, str) else None
 
 
-def _use(thread: Thread, access: Literal["threads.read", "threads.update"], checkpoint: JsonObject | None) -> GraphUse:
+def _use(
+    principal: Principal,
+    thread: Thread,
+    access: Literal["threads.read", "threads.update"],
+    checkpoint: JsonObject | None,
+) -> GraphUse:
     graph_id = _graph_of(thread)
     if graph_id is None:
         raise ThreadWithoutGraphError(thread.thread_id)
@@ -223,7 +244,12 @@ def _use(thread: Thread, access: Literal["threads.read", "threads.update"], chec
         k: v for k, v in (checkpoint or {}).items() if k in ("checkpoint_id", "checkpoint_ns", "checkpoint_map") and v
     }
     configurable: JsonObject = {"checkpoint_ns": "", **chosen, "thread_id": thread.thread_id, "graph_id": graph_id}
+    configurable |= identity_keys(principal)
     return GraphUse(graph_id=graph_id, access=access, config={"configurable": configurable})
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _object(value: JsonValue) -> JsonObject:

@@ -106,7 +106,8 @@ class ThreadStore(Protocol):
         ...
 
     async def delete(self, thread_id: str, *, visible: Filter = EVERYTHING) -> Sequence[str]:
-        """Remove the thread with everything on it; the ids of runs that were running. Raises NotFoundError."""
+        """Remove the thread with everything on it; the ids of its unfinished runs, running or waiting, oldest first.
+        Raises NotFoundError."""
         ...
 
 

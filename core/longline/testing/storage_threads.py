@@ -139,7 +139,7 @@ class ThreadStoreContract:
         await storage.events.append([batch_of(run.lease, b"1", b"2")])
         await storage.runs.finish(run.lease, ended(), at=moment(1))
         waiting = await put(storage, sample_run(run.thread_id, not_before=far_off()))
-        assert await storage.threads.delete(run.thread_id) == []
+        assert await storage.threads.delete(run.thread_id) == [waiting.run_id]
         for run_id in (run.run_id, waiting.run_id):
             with pytest.raises(NotFoundError):
                 await storage.runs.get(run.thread_id, run_id)
@@ -147,10 +147,10 @@ class ThreadStoreContract:
         with pytest.raises(NotFoundError):
             await storage.threads.delete(run.thread_id)
 
-    async def test_deleting_a_thread_names_its_running_run_and_shuts_that_out(self, storage: Storage) -> None:
+    async def test_deleting_a_thread_names_its_unfinished_runs_and_shuts_them_out(self, storage: Storage) -> None:
         run = await begin(storage)
-        await put(storage, sample_run(run.thread_id))
-        assert await storage.threads.delete(run.thread_id) == [run.run_id]
+        waiting = await put(storage, sample_run(run.thread_id))
+        assert await storage.threads.delete(run.thread_id) == [run.run_id, waiting.run_id]
         with pytest.raises(LeaseLostError):
             await storage.runs.finish(run.lease, ended(), at=moment(1))
         assert await storage.events.append([batch_of(run.lease, b"1")]) == {run.run_id}

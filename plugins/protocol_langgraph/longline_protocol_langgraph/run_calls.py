@@ -1,6 +1,6 @@
 """What calls about runs have in common, whether the thread is the caller's or the run's own."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, get_args
 
@@ -41,6 +41,12 @@ class RunCalls:
         asked = self._request(request, body, thread_id)
         with _missing():
             return await self._runs.create(principal_of(request), asked)
+
+    async def create_all(self, request: Request, bodies: Sequence[RunBody]) -> Sequence[Run]:
+        """Runs with threads of their own that nobody waits for: all, or none if one is refused. Raises as `create`."""
+        asked = [self._request(request, body, None) for body in bodies]
+        with _missing():
+            return await self._runs.create_all(principal_of(request), asked)
 
     async def stream(self, request: Request, body: RunBody, *, thread_id: str | None) -> ASGIApp:
         """A run and its events. Raises as `create`."""

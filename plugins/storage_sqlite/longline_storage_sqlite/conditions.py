@@ -20,6 +20,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.\- ]+")
 _KINDS = {True: "true", False: "false", None: "null"}
 # SQLite refuses expressions nested deeper than 1000, and nests a chain of ANDs as deep as it is long.
 _MOST_PARTS = 100
+_LONGEST_KEPT = 64 * 1024  # characters of an encoded filter; longer ones would stay in memory after their search
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,15 @@ def _encode_filter(wanted: Filter) -> list[object]:
             return ["any_of", [_encode_filter(part) for part in parts]]
 
 
-@lru_cache(maxsize=64)
 def _decode_filter(encoded: str) -> Filter:
+    return _decode(encoded) if len(encoded) > _LONGEST_KEPT else _decode_and_keep(encoded)
+
+
+def _decode(encoded: str) -> Filter:
     return _build_filter(orjson.loads(encoded))
+
+
+_decode_and_keep = lru_cache(maxsize=4)(_decode)  # one search asks the same for each of its rows
 
 
 def _build_filter(encoded: JsonValue) -> Filter:

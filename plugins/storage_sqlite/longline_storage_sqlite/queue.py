@@ -22,6 +22,7 @@ from longline.models.runs import (
 from longline.storage.protocols import AdmissionRule
 from longline_storage_sqlite.admission import admit_run
 from longline_storage_sqlite.cancellation import cancel_runs, erase_run, rest_threads
+from longline_storage_sqlite.claims import claim_runs
 from longline_storage_sqlite.clocks import instant, lease_micros, micros, wall_micros
 from longline_storage_sqlite.conditions import Condition
 from longline_storage_sqlite.database import Database
@@ -53,18 +54,7 @@ class SqliteRunQueue:
     async def claim(self, claim: Claim, *, limit: int) -> Sequence[Run]:
         """See RunQueue."""
 
-        def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-            row = {
-                "owner": claim.owner,
-                "expires_at": lease_micros(claim.lease_seconds),
-                "lease_now": lease_micros(),
-                "now": wall_micros(),
-                "limit": limit,
-            }
-            return connection.execute(_SQL["claim"], row).fetchall()
-
-        rows = await self._database.writer.run(work)
-        return [run_from_row(row) for row in sorted(rows, key=lambda row: row["position"])]
+        return await self._database.writer.run(lambda connection: claim_runs(connection, claim, limit))
 
     def keep(self, owner: str, leases: Sequence[Lease], *, lease_seconds: float) -> Sequence[LeaseState]:
         """See RunQueue."""

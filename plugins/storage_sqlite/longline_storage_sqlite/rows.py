@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TypeAlias
 
 import orjson
@@ -13,6 +13,8 @@ from longline.models.json import JsonObject, JsonValue
 from longline.models.runs import CancelRequest, NewRun, Run, RunSpec, RunStatus
 from longline.models.threads import NewThread, RunFailure, Thread, ThreadState, ThreadStatus
 from longline_storage_sqlite.clocks import instant, micros
+
+_SPEC_FIELDS = frozenset(field.name for field in fields(RunSpec))
 
 Parameters: TypeAlias = Mapping[str, str | int | bytes | None]
 
@@ -205,12 +207,13 @@ def event_parameters(event: RunEvent) -> tuple[str, int, int, str, str, bytes]:
 
 
 def _spec_from_text(text: str) -> RunSpec:
-    fields = orjson.loads(text)
-    keys = fields["feedback_keys"]
+    """The spec without what only a later version of the server knows."""
+    known = {key: value for key, value in orjson.loads(text).items() if key in _SPEC_FIELDS}
+    keys = known["feedback_keys"]
     return RunSpec(
         **{
-            **fields,
-            "stream_modes": tuple(fields["stream_modes"]),
+            **known,
+            "stream_modes": tuple(known["stream_modes"]),
             "feedback_keys": None if keys is None else tuple(keys),
         }
     )

@@ -100,9 +100,9 @@ class SqliteThreads:
 
         def work(connection: sqlite3.Connection) -> Sequence[str]:
             _get(connection, thread_id, visible)
-            running = connection.execute(_RUNS["running_of_thread"], {"thread_id": thread_id}).fetchall()
+            unfinished = connection.execute(_RUNS["unfinished_ids_of_thread"], {"thread_id": thread_id}).fetchall()
             connection.execute(_SQL["delete"], {"thread_id": thread_id})
-            return [row["run_id"] for row in running]
+            return [row["run_id"] for row in unfinished]
 
         return await self._database.writer.run(work)
 

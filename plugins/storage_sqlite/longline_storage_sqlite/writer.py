@@ -1,13 +1,17 @@
 """The one thread that writes. What waits is committed together, and work that fails takes back only itself."""
 
+import logging
 import sqlite3
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import TypeVar
 
+from longline.errors import StorageError
 from longline_storage_sqlite.errors import ClosedError, OverloadedError, WriterBusyError, storage_error
 from longline_storage_sqlite.jobs import Job, LoopJob, ThreadJob, Work, deliver
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -66,7 +70,11 @@ class Writer:
     def _serve(self) -> None:
         while (first := self._queue.get()) is not None:
             group, more = self._gather(first)
-            self._write(group)
+            try:
+                self._write(group)
+            except BaseException as error:  # whatever it is: without this thread nobody writes any more
+                logger.exception("writer stumbled", extra={"jobs": len(group)})
+                self._fail(group, error)
             deliver(group)
             if not more:
                 return
@@ -87,6 +95,8 @@ class Writer:
     def _write(self, group: list[Job]) -> None:
         """Do all of a group in one transaction. If that cannot be committed, every job of it fails."""
         try:
+            if self._connection.in_transaction:  # an earlier group could not be rolled back
+                self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
             if len(group) == 1:
                 self._perform_alone(group[0])
@@ -103,7 +113,8 @@ class Writer:
             job.perform(self._connection)
         except Exception as error:  # noqa: BLE001  # the thread outlives each job; who waits gets the error
             job.error = self._translated(error)
-            self._roll_back()
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _perform_beside_others(self, job: Job) -> None:
         self._connection.execute("SAVEPOINT job")
@@ -117,16 +128,24 @@ class Writer:
             self._connection.execute("ROLLBACK TO job")
         self._connection.execute("RELEASE job")
 
-    def _fail(self, group: list[Job], error: sqlite3.Error) -> None:
+    def _fail(self, group: list[Job], error: BaseException) -> None:
         for job in group:
             if job.error is None:
-                job.error = storage_error(error, self._path)
+                job.error = (
+                    storage_error(error, self._path)
+                    if isinstance(error, sqlite3.Error)
+                    else StorageError(f"{self._path}: {type(error).__name__}: {error}")
+                )
                 job.error.__cause__ = error
         self._roll_back()
 
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        """Take back what is left. Where even that fails, the next group tries again before it begins."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            logger.error("rollback failed", extra={"reason": str(error)})  # noqa: TRY400  # SQLite's own sentence is all
 
     def _translated(self, error: Exception) -> Exception:
         if not isinstance(error, sqlite3.Error):

@@ -214,3 +214,24 @@ class Refuses:
 
     async def decide(self, principal, action, value):
         raise ForbiddenError("closed")
+
+
+async def test_an_assistants_values_name_no_other_caller_to_a_factory(open_server: OpenServer) -> None:
+    seen: list[dict] = []
+
+    def factory(config: dict) -> object:
+        seen.append(config)
+        return graphs.steps("a")
+
+    spoofed = {"langgraph_auth_user": {"identity": "root"}, "user_id": "root", "__x": 1, "lang": "fr"}
+    async with open_server({"g": factory}) as server:
+        for principal, user in ((ANN, "ann"), (LOCAL, None)):
+            new = NewAssistant(graph_id="g", config={"configurable": spoofed, "callbacks": ["x"], "tags": ["t"]})
+            made = await server.assistants.create(principal, new)
+            seen.clear()
+            async with await server.assistants.open_graph(principal, made.assistant_id):
+                (config,) = seen
+            values = config["configurable"]
+            assert (values["lang"], values.get("user_id"), "__x" in values) == ("fr", user, False)
+            assert (values.get("langgraph_auth_user") or {}).get("identity") == user
+            assert (config["tags"], "callbacks" in config) == (["t"], False)

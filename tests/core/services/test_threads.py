@@ -13,6 +13,7 @@ from longline.errors import (
     ThreadBusyError,
     ThreadWithoutGraphError,
 )
+from longline.models.filters import EVERYTHING, Equals
 from longline.models.threads import ThreadQuery, ThreadStatus
 from longline.services.run_requests import RunRequest
 from longline.services.server import Server
@@ -205,3 +206,73 @@ async def test_the_footprint_counts_checkpoints_and_every_version_of_a_channel_o
         assert footprint.write_count > 0
         assert footprint.channels["notes"].versions == 2
         assert footprint.channels["notes"].size_bytes > 0
+
+
+async def test_who_waits_for_a_waiting_run_is_told_when_its_thread_is_deleted(open_server: OpenServer) -> None:
+    async with open_server({"g": graphs.steps("a")}) as server:
+        thread = await server.threads.create(ANN)
+        request = RunRequest(assistant="g", thread_id=thread.thread_id, input={"n": 0}, after_seconds=600)
+        _, reader = await server.runs.watch(ANN, request)
+        with reader:
+            await server.threads.delete(ANN, thread.thread_id)
+            end = await reader.wait_for_end(5)
+        assert end is not None
+        assert end.status is None
+
+
+class ByVerb:
+    """Stamps what is created with the verb's stamp; shows for updates less than for reads."""
+
+    name = "by_verb"
+
+    async def decide(self, principal, action, value):
+        if action.verb == "create":
+            value["metadata"]["stamped_for"] = principal.identity
+        return Equals("editor", principal.identity) if action.verb == "update" else EVERYTHING
+
+
+async def test_the_rules_for_updates_decide_whose_state_may_be_updated(
+    open_server: OpenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_server({"g": graphs.steps("a")}) as server:
+        monkeypatch.setattr(server.threads._access, "_rules", (ByVerb(),))
+        thread = await server.threads.create(ANN, metadata={"editor": "bob", "graph_id": "g"})
+        assert await server.threads.get(ANN, thread.thread_id) == thread
+        with pytest.raises(NotFoundError):
+            await server.threads.update_state(ANN, thread.thread_id, values={"notes": ["x"]}, as_node="a")
+        await server.threads.update_state(BOB, thread.thread_id, values={"notes": ["x"]}, as_node="a")
+
+
+async def test_a_copy_is_stamped_as_a_new_thread_of_who_copies(
+    open_server: OpenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_server() as server:
+        monkeypatch.setattr(server.threads._access, "_rules", (ByVerb(),))
+        thread = await server.threads.create(ANN, metadata={"k": 1})
+        copied = await server.threads.copy(BOB, thread.thread_id)
+        assert copied.metadata == {"k": 1, "stamped_for": "bob"}
+        assert await server.threads.get(BOB, copied.thread_id) == copied
+        assert (await server.threads.get(ANN, thread.thread_id)).metadata["stamped_for"] == "ann"
+
+
+async def test_factories_learn_who_reads_and_updates_a_state_where_callers_are_known(open_server: OpenServer) -> None:
+    seen: list[dict] = []
+
+    def factory(config: dict) -> object:
+        seen.append(config["configurable"])
+        return graphs.steps("a")
+
+    async with open_server({"g": factory}) as server:
+        for principal in (ANN, LOCAL):
+            thread = await server.threads.create(principal, metadata={"graph_id": "g"})
+            seen.clear()
+            place = await server.threads.update_state(principal, thread.thread_id, values={"notes": ["x"]}, as_node="a")
+            await server.threads.state(principal, thread.thread_id)
+            assert set(place) <= {"thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint_map"}
+            assert len(seen) == 2
+            for values in seen:
+                if principal is LOCAL:
+                    assert not {"user_id", "langgraph_auth_user", "langgraph_auth_user_id"} & set(values)
+                else:
+                    assert values["langgraph_auth_user"]["identity"] == values["user_id"] == "ann"
+                    assert (values["langgraph_auth_user_id"], values["langgraph_auth_permissions"]) == ("ann", [])

@@ -68,6 +68,19 @@ async def test_anothers_things_look_like_missing_ones(http: httpx.AsyncClient) -
     assert (await http.get(path, headers=ANN)).json()["values"] == {"x": 2}
 
 
+async def test_anothers_run_named_without_its_thread_cannot_be_told_from_a_missing_one(http: httpx.AsyncClient) -> None:
+    thread: Any = (await http.post("/threads", json={}, headers=ANN)).json()
+    run = (await http.post(f"/threads/{thread['thread_id']}/runs", json=RUN, headers=ANN)).json()["run_id"]
+    for following in ("", "/join", "/stream"):
+        hidden = await http.get(f"/runs/{run}{following}", headers=BOB)
+        missing = await http.get(f"/runs/{thread['thread_id']}{following}", headers=BOB)
+        assert (hidden.status_code, hidden.text) == (404, '{"detail":"Not Found"}')
+        assert (missing.status_code, missing.text) == (hidden.status_code, hidden.text)
+        assert hidden.headers.keys() == missing.headers.keys()
+        assert thread["thread_id"] not in str(hidden.headers)
+        assert (await http.get(f"/runs/{run}{following}", headers=ANN)).status_code == 200
+
+
 async def test_the_caller_reaches_the_graph_and_cannot_be_made_up(http: httpx.AsyncClient) -> None:
     body = {"assistant_id": "see", "input": {}, "config": {"configurable": {"user_id": "bob", "run_id": "x"}}}
     told = (await http.post("/runs/wait", json=body, headers=ANN)).json()["told"]

@@ -25,6 +25,9 @@ RUN = {"assistant_id": "count", "input": {"x": 1}}
         ("GET", f"/threads/{NOBODY}/state", None, 404, f"Thread with ID {NOBODY} not found"),
         ("GET", f"/threads/{NOBODY}/history", None, 404, f"Thread with ID {NOBODY} not found"),
         ("GET", f"/threads/{NOBODY}/storage", None, 404, f"Thread with ID {NOBODY} not found"),
+        ("GET", f"/threads/{NOBODY}/runs", None, 404, f"Thread with ID {NOBODY} not found"),
+        ("GET", f"/threads/{NOBODY}/runs?limit=0", None, 404, f"Thread with ID {NOBODY} not found"),
+        ("GET", f"/threads/{NOBODY}/runs?status=nope", None, 404, f"Thread with ID {NOBODY} not found"),
         ("PATCH", f"/threads/{NOBODY}", {"metadata": {}}, 404, "Not Found"),
         ("DELETE", f"/threads/{NOBODY}", None, 404, f"Thread with ID {NOBODY} not found"),
         ("POST", f"/threads/{NOBODY}/copy", None, 404, f"Thread with ID {NOBODY} not found"),
@@ -100,6 +103,69 @@ async def test_a_state_cannot_be_updated_as_a_node_that_is_not_there(http: httpx
     await http.post(f"/threads/{thread_id}/runs/wait", json=RUN)
     answer = await http.post(f"/threads/{thread_id}/state", json={"values": {"x": 1}, "as_node": "zz"})
     assert (answer.status_code, answer.json()) == (400, {"detail": "Node zz does not exist"})
+
+
+@pytest.mark.parametrize("values", [{"messages": 5}, [5], 5, "text", {"messages": [{"role": "nobody"}]}])
+async def test_a_state_cannot_be_updated_with_values_that_the_graph_does_not_take(
+    http: httpx.AsyncClient, values: Any
+) -> None:
+    thread: Any = (await http.post("/threads", json={"graph_id": "chat"})).json()
+    answer = await http.post(f"/threads/{thread['thread_id']}/state", json={"values": values})
+    assert (answer.status_code, set(answer.json())) == (400, {"detail"}), answer.text
+    step = {"updates": [{"as_node": "model", "values": values}]}
+    answer = await http.post("/threads", json={"graph_id": "chat", "supersteps": [step]})
+    assert (answer.status_code, set(answer.json())) == (400, {"detail"}), answer.text
+
+
+@pytest.mark.parametrize("goto", [[{"input": 1}], {"input": 1}, [{"node": ""}], [{"node": 1}]])
+async def test_a_place_to_go_to_names_its_node(http: httpx.AsyncClient, thread_id: str, goto: Any) -> None:
+    step = {"updates": [{"as_node": "add", "command": {"goto": goto}}]}
+    for path, body in (
+        ("/threads", {"graph_id": "count", "supersteps": [step]}),
+        (f"/threads/{thread_id}/runs", {"assistant_id": "count", "command": {"goto": goto}}),
+    ):
+        answer = await http.post(path, json=body)
+        assert (answer.status_code, set(answer.json())) == (422, {"detail"}), answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"metadata": {"step": 2**63}},
+        {"before": {"checkpoint_id": {"a": 1}}},
+        {"before": {"checkpoint_id": 5}},
+        {"before": {"configurable": {"checkpoint_id": ["a"]}}},
+        {"before": {"checkpoint_ns": {}}},
+        {"before": {"checkpoint_map": {"": 5}}},
+        {"checkpoint": {"checkpoint_id": {"a": 1}}},
+        {"checkpoint": {"checkpoint_map": {"": {"a": 1}}}},
+    ],
+)
+async def test_a_history_is_asked_for_by_what_can_be_compared(
+    http: httpx.AsyncClient, thread_id: str, body: Any
+) -> None:
+    await http.post(f"/threads/{thread_id}/runs/wait", json=RUN)
+    answer = await http.post(f"/threads/{thread_id}/history", json=body)
+    assert (answer.status_code, set(answer.json())) == (422, {"detail"}), answer.text
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"assistant_id": "nope"},
+        {"assistant_id": NOBODY},
+        {**RUN, "stream_mode": "foo"},
+        {**RUN, "webhook": "/ok"},
+        {"assistant_id": "see", "input": {}, "context": {"a": 1}, "config": {"configurable": {"a": 1}}},
+    ],
+)
+async def test_a_batch_with_one_bad_entry_starts_nothing(http: httpx.AsyncClient, bad: Any) -> None:
+    kept = {**RUN, "on_completion": "keep"}
+    answer = await http.post("/runs/batch", json=[kept, kept, bad])
+    assert answer.status_code in {400, 404, 422}, answer.text
+    assert (await http.post("/threads/count", json={})).json() == 0
+    assert len((await http.post("/runs/batch", json=[kept, kept])).json()) == 2
+    assert (await http.post("/threads/count", json={})).json() == 2
 
 
 async def test_context_and_configurable_cannot_both_be_given(http: httpx.AsyncClient) -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from longline.models.filters import AllOf, AnyOf, Equals, matches
+from longline_storage_sqlite import conditions
 from longline_storage_sqlite.conditions import condition
 from longline_storage_sqlite.connections import open_writer
 
@@ -48,3 +49,13 @@ def test_text_that_looks_like_the_json_of_another_type_does_not_match_it(connect
 def test_empty_filters_need_no_column() -> None:
     assert condition(AllOf(), "metadata").sql == "1"
     assert condition(AnyOf(), "values").sql == "0"
+
+
+def test_long_filters_are_not_kept_in_memory_after_their_search() -> None:
+    conditions._decode_and_keep.cache_clear()
+    for number in range(100):
+        short, long = json.dumps(["equals", "k", number]), json.dumps(["equals", "k", f"{number}" * 100_000])
+        assert conditions.document_matches(short, json.dumps({"k": number}))
+        assert conditions.document_matches(long, json.dumps({"k": f"{number}" * 100_000}))
+    kept = conditions._decode_and_keep.cache_info()
+    assert (kept.misses, kept.currsize) == (100, 4)

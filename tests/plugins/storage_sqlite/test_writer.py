@@ -214,3 +214,35 @@ def test_a_loop_that_is_gone_does_not_stop_the_writer(writer: Writer, path: Path
         asyncio.run(leave())
     assert writer.run_blocking(insert(2), timeout_seconds=20) == 2
     assert stored(path) == [1, 2]
+
+
+@pytest.mark.anyio
+async def test_a_rollback_that_fails_is_made_up_for_before_the_next_work(
+    connection: sqlite3.Connection, writer: Writer, path: Path
+) -> None:
+    def no_rollback(action: int, name: str | None, *_: str | None) -> int:
+        denied = action == sqlite3.SQLITE_TRANSACTION and name == "ROLLBACK"
+        return sqlite3.SQLITE_DENY if denied else sqlite3.SQLITE_OK
+
+    connection.set_authorizer(no_rollback)
+    async with asyncio.timeout(20):
+        with pytest.raises(NotFoundError):
+            await writer.run(fail_after_insert(1))
+        with pytest.raises(StorageError, match="not authorized"):
+            await writer.run(insert(2))
+        connection.set_authorizer(None)
+        assert await writer.run(insert(3)) == 3
+    assert stored(path) == [3]
+
+
+@pytest.mark.anyio
+async def test_the_writer_survives_whatever_work_raises(writer: Writer, path: Path) -> None:
+    def leave(connection: sqlite3.Connection) -> int:
+        insert(1)(connection)
+        raise SystemExit("gone")
+
+    async with asyncio.timeout(20):
+        with pytest.raises(StorageError, match="SystemExit: gone"):
+            await writer.run(leave)
+        assert await writer.run(insert(2)) == 2
+    assert stored(path) == [2]

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from longline.models.filters import metadata_filter
-from longline.models.json import JsonObject
+from longline.models.json import JsonObject, JsonValue
 from longline.models.threads import ThreadQuery, ThreadSort, ThreadStatus
 from longline.services.threads import HistoryQuery, StateUpdate
 from longline_protocol_langgraph.bodies.types import (
@@ -32,6 +33,22 @@ MetadataKey: TypeAlias = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_.-]+$")]
 StatusName: TypeAlias = Literal["idle", "busy", "interrupted", "error"]
 
 _PLACE_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+_SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
+"""What a storage can compare with."""
+
+
+def _comparable(value: JsonValue) -> JsonValue:
+    if isinstance(value, int) and not _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+        raise PydanticCustomError("integer", "must be an integer of 64 bits with a sign")
+    return value
+
+
+def _readable(place: str | JsonObject) -> str | JsonObject:
+    for name, value in _named(place).items():
+        ids = list(value.values()) if name == "checkpoint_map" and isinstance(value, dict) else [value]
+        if not all(isinstance(found, str) for found in ids):
+            raise PydanticCustomError("checkpoint", "must name a checkpoint by texts")
+    return place
 
 
 class UpdateBody(Body):
@@ -160,8 +177,8 @@ class HistoryBody(Body):
     """Which states of a thread. `before` is a checkpoint's id, a checkpoint, or a config that names one."""
 
     limit: Annotated[int, Field(ge=1, le=1000)] | None = None
-    before: str | Object | None = None
-    metadata: dict[MetadataKey, Json] | None = None
+    before: Annotated[str | Object, AfterValidator(_readable)] | None = None
+    metadata: dict[MetadataKey, Annotated[Json, AfterValidator(_comparable)]] | None = None
     checkpoint: CheckpointBody | None = None
 
     def to_query(self) -> HistoryQuery:
@@ -175,13 +192,15 @@ class HistoryBody(Body):
 
 
 def _before(place: str | JsonObject | None) -> JsonObject | None:
-    if place is None:
-        return None
+    return (_named(place) if place is not None else None) or None
+
+
+def _named(place: str | JsonObject) -> JsonObject:
     if isinstance(place, str):
         return {"checkpoint_id": place}
     inner = place.get("configurable", place)
     found = inner if isinstance(inner, dict) else {}
-    return {key: found[key] for key in _PLACE_KEYS if isinstance(found.get(key), str | dict)} or None
+    return {key: found[key] for key in _PLACE_KEYS if found.get(key) is not None}
 
 
 CREATE = TypeAdapter(ThreadCreateBody)

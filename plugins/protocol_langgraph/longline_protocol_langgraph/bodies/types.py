@@ -1,6 +1,6 @@
 """What bodies are made of. Fields that a client leaves out or sends as null mean the same; unknown ones are ignored."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Required, TypeAlias, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, with_config
 from pydantic_core import PydanticCustomError
@@ -55,14 +55,14 @@ class CheckpointBody(TypedDict, total=False):
     thread_id: str | None
     checkpoint_ns: str | None
     checkpoint_id: str | None
-    checkpoint_map: Object | None
+    checkpoint_map: dict[str, str] | None
 
 
 @with_config(ConfigDict(strict=True, extra="ignore"))
 class SendBody(TypedDict, total=False):
     """A node to go to, with an input of its own."""
 
-    node: str
+    node: Required[Annotated[str, Field(min_length=1)]]
     input: Json
 
 
@@ -97,7 +97,7 @@ def checkpoint_of(place: CheckpointBody | None, checkpoint_id: str | None = None
         if place.get("checkpoint_id"):
             found["checkpoint_id"] = place["checkpoint_id"]
         if place.get("checkpoint_map"):
-            found["checkpoint_map"] = place["checkpoint_map"]
+            found["checkpoint_map"] = cast("JsonObject", place["checkpoint_map"])  # texts are JSON
     if checkpoint_id and "checkpoint_id" not in found:
         found["checkpoint_id"] = checkpoint_id
     return found

@@ -47,6 +47,7 @@ def run_routes(server: Server, settings: LangGraphApiSettings) -> list[Route]:
 class _Runs:
     def __init__(self, server: Server, calls: RunCalls) -> None:
         self._runs = server.runs
+        self._threads = server.threads
         self._calls = calls
 
     async def create(self, request: Request) -> ASGIApp:
@@ -73,6 +74,7 @@ class _Runs:
         fields = choices(request, "select", RUN_FIELDS)
         status = request.query_params.get("status")
         if limit == 0 or (status is not None and status not in set(RunStatus)):
+            await self._threads.get(principal_of(request), thread_id)
             return json_reply([])
         statuses = (RunStatus(status),) if status is not None else ()
         query = RunQuery(thread_id=thread_id, statuses=statuses, limit=limit, offset=offset)

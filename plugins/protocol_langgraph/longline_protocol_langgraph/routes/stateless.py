@@ -5,7 +5,7 @@ from starlette.routing import Route
 
 from longline.asgi.types import ASGIApp
 from longline.auth.principal import Principal
-from longline.errors import NotFoundError
+from longline.errors import ForbiddenError, NotFoundError
 from longline.models.runs import RunQuery
 from longline.services.server import Server
 from longline_protocol_langgraph.bodies.runs import BATCH, RUN
@@ -48,7 +48,7 @@ class _StatelessRuns:
 
     async def create_batch(self, request: Request) -> ASGIApp:
         bodies = await read_body(request, BATCH)
-        created = [await self._calls.create(request, body, thread_id=None) for body in bodies]
+        created = await self._calls.create_all(request, bodies)
         return json_reply([created_run_json(run) for run in created])
 
     async def get(self, request: Request) -> ASGIApp:
@@ -65,8 +65,12 @@ class _StatelessRuns:
         return await self._calls.join_stream(request, await self._thread_of(principal_of(request), run_id), run_id)
 
     async def _thread_of(self, principal: Principal, run_id: str) -> str:
-        """The run's thread. Whether the caller may see it is decided by whoever uses it."""
+        """The run's thread. A run on a thread that the caller may not see is as good as missing: the caller named no
+        thread, so no answer names one."""
         found = await self._runs.search(principal, RunQuery(run_ids=[run_id], limit=1))
         if not found:
             raise NotFoundError("run", run_id)
-        return found[0].thread_id
+        try:
+            return (await self._runs.get(principal, found[0].thread_id, run_id)).thread_id
+        except (NotFoundError, ForbiddenError):
+            raise NotFoundError("run", run_id) from None

@@ -105,9 +105,12 @@ SELECT * FROM runs
 WHERE run_id IN (SELECT value FROM json_each(:run_ids)) AND status IN ('pending', 'running')
 ORDER BY position;
 
--- name: running_of_thread
--- The ids of the runs of a thread that are running.
-SELECT run_id FROM runs WHERE thread_id = :thread_id AND status = 'running';
+-- name: unfinished_ids_of_thread
+-- The ids of the unfinished runs of a thread, oldest first.
+SELECT run_id, position FROM runs WHERE thread_id = :thread_id AND status = 'running'
+UNION ALL
+SELECT run_id, position FROM runs WHERE thread_id = :thread_id AND status = 'pending'
+ORDER BY position;
 
 -- name: search
 -- The start of a search.
