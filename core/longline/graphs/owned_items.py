@@ -97,7 +97,7 @@ def _owned_items_class() -> "Callable[[BaseStore, Below], BaseStore]":
         def batch(self, ops: "Iterable[Op]") -> "list[Result]":
             """See BaseStore. For threads other than the event loop's: raises InvalidStateError on it."""
             if _running_loop() is self._loop:
-                raise asyncio.InvalidStateError(
+                raise asyncio.InvalidStateError(  # noqa: TRY003  # an error of asyncio
                     "The store would wait for itself: use its async methods (aget, aput, …)."
                 )
             return [self._below.outside(found) for found in self._store.batch([self._below.inside(op) for op in ops])]
