@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from langgraph.store.base import BaseStore, Item, MatchCondition, Op, Result
 
 _OWNER_LABEL = "longline_owner"
-_ON_THE_LOOP = "The store would wait for itself: on the event loop, use its async methods (aget, aput, …)."
 
 
 def owned_items(store: "BaseStore", identity: str) -> "BaseStore":

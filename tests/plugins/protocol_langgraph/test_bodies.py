@@ -186,7 +186,6 @@ def test_any_input_reaches_the_run_as_it_was_sent(value: Any) -> None:
         ({"checkpoint_id": "c1", "thread_id": "t", "checkpoint_ns": ""}, {"checkpoint_id": "c1", "checkpoint_ns": ""}),
         ({"configurable": {"checkpoint_id": "c1", "thread_id": "t"}}, {"checkpoint_id": "c1"}),
         ({"configurable": 5}, None),
-        ({"checkpoint_id": 5}, None),
     ],
 )
 def test_before_may_be_an_id_a_checkpoint_or_a_config(before: Any, found: object) -> None:
