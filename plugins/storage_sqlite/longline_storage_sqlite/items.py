@@ -41,10 +41,6 @@ class SqliteItems(AsyncBatchedBaseStore):
         lane = self._database.writer if any(isinstance(op, PutOp) for op in wanted) else self._database.readers
         return await lane.run(lambda connection: _Statements(connection).batch(wanted))
 
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """See BaseStore. For threads other than the event loop's."""
-        return asyncio.run_coroutine_threadsafe(self.abatch(ops), self._loop).result()
-
 
 class _Statements(SqliteStore):
     """LangGraph's statements over a connection that is in a transaction of ours, or only reads."""
