@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from longline.auth.principal import LOCAL, Principal
 from longline.graphs.definition import GraphDefinition
 from longline.models.assistants import Assistant
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonObject, JsonValue, as_object
 
 _SERVER_KEYS = frozenset({"run_id", "thread_id", "graph_id", "assistant_id", "user_id"})
 _OPTIONS = ("recursion_limit", "max_concurrency")
@@ -53,9 +53,9 @@ def merge_config(
     configurable values too, so that graphs of either style see it; a name of the server's in it (`user_id`) means the
     server's value. A run that sets one of the graph's `destinations` gets none of the assistant's secrets.
     """
-    own = _callers(_object(config.get("configurable")))
+    own = _callers(as_object(config.get("configurable")))
     said = _callers(context or {})
-    theirs, theirs_context = _callers(_object(assistant.config.get("configurable"))), assistant.context
+    theirs, theirs_context = _callers(as_object(assistant.config.get("configurable"))), assistant.context
     if definition.destinations & {*own, *said}:
         theirs, theirs_context = _without(theirs, is_secret), _without(theirs_context, is_secret)
     configurable = definition.defaults | theirs | own | said | _injected(assistant, injected)
@@ -66,7 +66,7 @@ def merge_config(
     merged["metadata"] = (
         assistant.metadata
         | {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
-        | _object(config.get("metadata"))
+        | as_object(config.get("metadata"))
         | metadata
         | {"run_id": injected.run_id}
         | ({"forked_from": injected.checkpoint["checkpoint_id"]} if injected.checkpoint.get("checkpoint_id") else {})
@@ -157,7 +157,7 @@ def look_config(assistant: Assistant, principal: Principal) -> JsonObject:
         key: assistant.config[key] for key in (*_OPTIONS, "tags") if assistant.config.get(key) is not None
     }
     config["configurable"] = {
-        **_callers(_object(assistant.config.get("configurable"))),
+        **_callers(as_object(assistant.config.get("configurable"))),
         **identity_keys(principal),
         "assistant_id": assistant.assistant_id,
     }
@@ -200,10 +200,6 @@ def _without(values: JsonObject, is_secret: Callable[[str], bool]) -> JsonObject
         return [clean(item) for item in value] if isinstance(value, list) else value
 
     return {key: clean(value) for key, value in values.items() if not is_secret(key)}
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

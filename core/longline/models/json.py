@@ -9,3 +9,8 @@ FrozenObject: TypeAlias = Mapping[str, JsonValue]
 
 # Already encoded JSON text. State values are encoded once, when a run ends, and never parsed again on the way out.
 JsonBytes: TypeAlias = bytes
+
+
+def as_object(value: JsonValue) -> JsonObject:
+    """The object, or an empty one for anything else."""
+    return value if isinstance(value, dict) else {}

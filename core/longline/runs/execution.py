@@ -11,7 +11,7 @@ from longline.encoding import encode
 from longline.graphs.binding import GraphUser
 from longline.graphs.factories import AccessContext, FactoryCall
 from longline.graphs.registry import GraphRegistry
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonObject, JsonValue, as_object
 from longline.models.runs import Lease, Run, RunSpec
 from longline.models.threads import ThreadState, ThreadStatus
 from longline.runs.stream_modes import PartEncoder, StreamPart, graph_modes
@@ -92,7 +92,7 @@ class Execution:
     async def stream(self) -> AsyncGenerator[StreamPart, None]:
         """Run the graph from its input, or, after a crash, from its last checkpoint. Raises what the graph raises."""
         spec, lease = self._run.spec, self._run.lease
-        config = {**spec.config, "metadata": {**_object(spec.config.get("metadata")), "run_attempt": lease.attempt}}
+        config = {**spec.config, "metadata": {**as_object(spec.config.get("metadata")), "run_attempt": lease.attempt}}
         use = GraphUse(graph_id=spec.graph_id, access="threads.create_run", config=config, context=spec.context)
         async with self._runner.open(use, lease=lease, has_checkpoints=not spec.temporary) as opened:
             graph, bound, context = opened
@@ -200,7 +200,3 @@ were running. Overlapping the write with the next step would save a fraction of 
 def _head(config: "RunnableConfig") -> "RunnableConfig":
     """The same thread, at its latest checkpoint."""
     return {"configurable": {k: v for k, v in config["configurable"].items() if k != "checkpoint_id"}}
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}

@@ -21,7 +21,7 @@ from longline.graphs.registry import GraphRegistry
 from longline.ids import graph_assistant_id, new_id, parse_uuid
 from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
 from longline.models.filters import EVERYTHING, Filter, all_of
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonObject, as_object
 from longline.models.pages import Page
 from longline.runs.execution import GraphRunner, GraphUse
 from longline.storage.protocols import AssistantStore
@@ -109,7 +109,7 @@ class AssistantService:
             description=new.description,
             config=self._vault.seal(config),
             context=self._vault.seal(context),
-            metadata=_object(value.get("metadata")),
+            metadata=as_object(value.get("metadata")),
             version=1,
             created_at=now,
             updated_at=now,
@@ -154,7 +154,7 @@ class AssistantService:
             old = await self._store.get(assistant_id, visible=visible)
             sealed = self._vault.seal(config, old.config), self._vault.seal(context, old.context)
             change = replace(change, config=sealed[0], context=sealed[1])
-        metadata = _object(value["metadata"]) if value["metadata"] is not None else None
+        metadata = as_object(value["metadata"]) if value["metadata"] is not None else None
         change = replace(change, metadata=metadata)
         return self._shown(await self._store.update(assistant_id, change, at=self._clock(), visible=visible))
 
@@ -218,8 +218,4 @@ def _mirrored(config: JsonObject | None, context: JsonObject | None) -> tuple[Js
         return config, context
     if context:
         return {**config, "configurable": context}, context
-    return config, _object(configurable)
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
+    return config, as_object(configurable)

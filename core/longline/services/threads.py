@@ -1,6 +1,7 @@
 """Threads, their state and their history, as a principal may see and change them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +20,7 @@ from longline.events.hub import EventHub, RunEnd
 from longline.graphs.binding import identity_keys
 from longline.ids import new_id
 from longline.models.filters import Filter, all_of
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonObject, JsonValue, as_object
 from longline.models.pages import Page
 from longline.models.threads import NewThread, Thread, ThreadFootprint, ThreadQuery, ThreadStatus
 from longline.runs.execution import GraphRunner, GraphUse, describe_state, to_command
@@ -85,7 +86,7 @@ class ThreadService:
         thread_id = thread_id or new_id()
         value: JsonObject = {"thread_id": thread_id, "metadata": dict(metadata or {}), "if_exists": if_exists}
         visible = await self._access.decide(principal, Action("threads", "create"), value)
-        new = NewThread(thread_id=thread_id, metadata=_object(value.get("metadata")), created_at=self._clock())
+        new = NewThread(thread_id=thread_id, metadata=as_object(value.get("metadata")), created_at=self._clock())
         try:
             thread = await self._store.create(new)
         except AlreadyExistsError:
@@ -111,7 +112,7 @@ class ThreadService:
         value: JsonObject = {"thread_id": thread_id, "metadata": dict(metadata)}
         visible = await self._access.decide(principal, Action("threads", "update"), value)
         return await self._store.update(
-            thread_id, metadata=_object(value.get("metadata")), at=self._clock(), visible=visible
+            thread_id, metadata=as_object(value.get("metadata")), at=self._clock(), visible=visible
         )
 
     async def delete(self, principal: Principal, thread_id: str) -> None:
@@ -127,7 +128,7 @@ class ThreadService:
         value: JsonObject = {"thread_id": thread_id, "metadata": {}}
         await self._access.decide(principal, Action("threads", "create"), value)
         copied = await self._store.copy(thread_id, new_id(), at=self._clock(), visible=visible)
-        stamped = _object(value.get("metadata"))
+        stamped = as_object(value.get("metadata"))
         if not stamped:
             return copied
         return await self._store.update(copied.thread_id, metadata=stamped, at=copied.created_at)
@@ -179,16 +180,8 @@ class ThreadService:
             raise ThreadBusyError(thread_id)
         use = _use(principal, thread, "threads.update", checkpoint)
         async with self._runner.open(use) as (graph, config, _):
-            from langgraph.errors import InvalidUpdateError  # noqa: PLC0415  # LangGraph is slow to import
-
-            try:
+            with _as_input_error():
                 updated = await graph.aupdate_state(config, values, as_node)
-            except (InvalidUpdateError, ValueError, TypeError) as error:
-                raise InvalidInputError(str(error)) from error
-            except LonglineError:
-                raise
-            except Exception as error:  # a reducer may raise anything at a value that is not for it
-                raise InvalidInputError(_described(error)) from error
             await self._remember(graph, thread_id)
         return dict(updated["configurable"])
 
@@ -200,16 +193,8 @@ class ThreadService:
             for step in supersteps
         ]
         async with self._runner.open(_use(principal, thread, "threads.update", None)) as (graph, config, _):
-            from langgraph.errors import InvalidUpdateError  # noqa: PLC0415  # LangGraph is slow to import
-
-            try:
+            with _as_input_error():
                 await graph.abulk_update_state(config, steps)
-            except (InvalidUpdateError, ValueError, TypeError) as error:
-                raise InvalidInputError(str(error)) from error
-            except LonglineError:
-                raise
-            except Exception as error:  # a reducer may raise anything at a value that is not for it
-                raise InvalidInputError(_described(error)) from error
             await self._remember(graph, thread.thread_id)
 
     async def _remember(self, graph: Any, thread_id: str) -> None:  # a Pregel
@@ -248,9 +233,17 @@ def _use(
     return GraphUse(graph_id=graph_id, access=access, config={"configurable": configurable})
 
 
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+@contextmanager
+def _as_input_error() -> Iterator[None]:
+    """What a graph raises at an update is the caller's mistake; our own errors are what they are."""
+    from langgraph.errors import InvalidUpdateError  # noqa: PLC0415  # LangGraph is slow to import
 
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
+    try:
+        yield
+    except (InvalidUpdateError, ValueError, TypeError) as error:
+        raise InvalidInputError(str(error)) from error
+    except LonglineError:
+        raise
+    except Exception as error:  # a reducer may raise anything at a value that is not for it
+        described = f"{type(error).__name__}: {error}"
+        raise InvalidInputError(described) from error
