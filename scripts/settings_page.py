@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from longline.plugin_host import PluginHost
@@ -77,12 +77,29 @@ def _section(section: SettingsSection, origin: str) -> Iterable[str]:
     yield ""
     yield "| key | takes | default | what it does |"
     yield "|---|---|---|---|"
-    for key, setting in section.model.model_fields.items():
-        takes = ", ".join([_kind(setting.annotation), *_bounds(setting.metadata)])
-        names = [f"`{v.name}`" for v in VARIABLES if (v.section, v.key) == (section.name, key)]
-        also = f" Also {', '.join(names)}." if names else ""
-        yield f"| `{key}` | {takes} | {_default(setting)} | {setting.description or ''}{also} |"
+    yield from _rows(section.name, section.model)
     yield ""
+
+
+def _rows(section: str, model: type[BaseModel], above: str = "") -> Iterable[str]:
+    """A line for each key; the keys of a table follow it, with its name before theirs."""
+    for name, setting in model.model_fields.items():
+        key = setting.alias or name
+        takes = ", ".join([_kind(setting.annotation), *_bounds(setting.metadata)])
+        names = [f"`{v.name}`" for v in VARIABLES if (v.section, v.key) == (section, above + key)]
+        also = f" Also {', '.join(names)}." if names else ""
+        yield f"| `{above}{key}` | {takes} | {_default(setting)} | {setting.description or ''}{also} |"
+        table = _table(setting.annotation)
+        if table is not None:
+            yield from _rows(section, table, f"{above}{key}.")
+
+
+def _table(annotation: Any) -> type[BaseModel] | None:
+    """The model of a setting that is a table of its own."""
+    for kind in (annotation, *get_args(annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
 
 
 def _kind(annotation: Any) -> str:  # noqa: PLR0911  # one kind a line
@@ -90,6 +107,8 @@ def _kind(annotation: Any) -> str:  # noqa: PLR0911  # one kind a line
     origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation in _NAMES:
         return _NAMES[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     if origin is Annotated:
         return _kind(arguments[0])
     if origin is list:
@@ -113,9 +132,13 @@ def _bounds(metadata: Iterable[Any]) -> Iterator[str]:
 
 def _default(setting: FieldInfo) -> str:
     """The default as it would stand in longline.toml."""
+    if setting.is_required():
+        return "needed"
     value = setting.get_default(call_default_factory=True)
     if value is None:
         return "unset"
+    if isinstance(value, BaseModel):
+        return "below"
     shown = value.get_secret_value() if isinstance(value, SecretStr) else value
     return f"`{json.dumps(shown, ensure_ascii=False)}`"
 

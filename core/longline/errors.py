@@ -1,6 +1,9 @@
 """Every error Longline raises on purpose: one tree, each class with a stable `code` that protocols map to theirs."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
+
+_LONGEST_SHOWN = 100  # characters of a value that is repeated in a message
 
 
 class LonglineError(Exception):
@@ -40,6 +43,42 @@ class VersionNotFoundError(LonglineError):
         super().__init__(f"assistant {assistant_id!r} has no version {version}")
         self.assistant_id = assistant_id
         self.version = version
+
+
+class VersionConflictError(LonglineError):
+    """A document has another version than its writer expected: somebody else was first."""
+
+    code = "version_conflict"
+
+    def __init__(self, collection: str, key: str, expected: int, found: int) -> None:
+        there = f"has version {found}" if found else "is not there"
+        super().__init__(f"document {key!r} of {collection} {there}; version {expected} was expected")
+        self.collection = collection
+        self.key = key
+        self.expected = expected
+        self.found = found
+
+
+class UnknownCollectionError(LonglineError):
+    """No plugin declared a collection of this name, or it was declared as another kind."""
+
+    code = "unknown_collection"
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"no {kind} {name!r} were declared; there are: {', '.join(sorted(known)) or 'none'}")
+        self.kind = kind
+        self.name = name
+
+
+class UrlRefusedError(LonglineError):
+    """A URL that a caller gave points where the operator does not want calls to go. `reason` names no secret."""
+
+    code = "url_refused"
+
+    def __init__(self, purpose: str, reason: str) -> None:
+        super().__init__(f"{purpose} host blocked: {reason}")
+        self.purpose = purpose
+        self.reason = reason
 
 
 class UnauthenticatedError(LonglineError):
@@ -83,6 +122,16 @@ class ThreadBusyError(LonglineError):
         self.thread_id = thread_id
 
 
+class CronBehindError(LonglineError):
+    """A tick comes while the run of an earlier one still waits to start: there would be ever more of them."""
+
+    code = "cron_behind"
+
+    def __init__(self, cron_id: str) -> None:
+        super().__init__(f"the run of an earlier tick of cron {cron_id!r} still waits to start")
+        self.cron_id = cron_id
+
+
 class ThreadWithoutGraphError(LonglineError):
     """The thread has no run yet, so nobody knows which graph its state belongs to."""
 
@@ -111,6 +160,56 @@ class InvalidInputError(LonglineError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
+
+
+class InvalidScheduleError(LonglineError):
+    """A cron expression that cannot be read."""
+
+    code = "invalid_schedule"
+
+    def __init__(self, schedule: str) -> None:
+        self.schedule = schedule if len(schedule) <= _LONGEST_SHOWN else f"{schedule[:_LONGEST_SHOWN]}…"
+        super().__init__(
+            f"invalid schedule {self.schedule!r}: five fields are needed (minute, hour, day of month, month, day of "
+            "week), a sixth is the second"
+        )
+
+
+class InvalidTimezoneError(LonglineError):
+    """A time zone that this machine does not know."""
+
+    code = "invalid_timezone"
+
+    def __init__(self, timezone: str) -> None:
+        self.timezone = timezone if len(timezone) <= _LONGEST_SHOWN else f"{timezone[:_LONGEST_SHOWN]}…"
+        super().__init__(f"unknown time zone {self.timezone!r}: use an IANA name such as 'America/New_York'")
+
+
+class FilterTooWideError(InvalidInputError):
+    """Applying the filter would take longer than anybody should wait."""
+
+    def __init__(self) -> None:
+        super().__init__("the filter has too many values, or compares too many objects in lists; ask for less at once")
+
+
+class InvalidLabelError(LonglineError):
+    """A label of a namespace is empty, or has a character that would make it two."""
+
+    code = "invalid_label"
+
+    def __init__(self, label: object) -> None:
+        super().__init__(f"Namespace label {label!r} must be a non-empty string without periods")
+        self.label = label
+
+
+class EmbeddingError(LonglineError):
+    """The configured embedding could not be loaded, failed, or made vectors of another size."""
+
+    code = "embedding_failed"
+
+    def __init__(self, reference: str, cause: str) -> None:
+        super().__init__(f"embedding {reference!r} failed: {cause}")
+        self.reference = reference
 
 
 class BodyTooLargeError(LonglineError):
@@ -207,9 +306,11 @@ class SlowSubscriberError(LonglineError):
 
     code = "slow_subscriber"
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__(f"the reader of run {run_id!r} fell too far behind; make the run resumable to read it later")
-        self.run_id = run_id
+    def __init__(self, key: str, *, kind: Literal["run", "thread"] = "run") -> None:
+        which = "the run" if kind == "run" else "its runs"
+        super().__init__(f"the reader of {kind} {key!r} fell too far behind; make {which} resumable to read it later")
+        self.kind = kind
+        self.key = key
 
 
 class StorageError(LonglineError):
@@ -220,6 +321,17 @@ class StorageError(LonglineError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"storage unavailable: {reason}")
         self.reason = reason
+
+
+class EncryptionError(StorageError):
+    """The cipher could not encrypt or decrypt something that is stored: a key is wrong, or a key service is away."""
+
+    code = "encryption_failed"
+
+    def __init__(self, verb: str, place: str, cause: str) -> None:
+        super().__init__(f"cannot {verb} {place}: {cause}; look at the encryption handlers and their keys")
+        self.args = (self.reason,)  # the storage itself is well
+        self.place = place
 
 
 class StorageInUseError(LonglineError):

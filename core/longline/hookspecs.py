@@ -7,13 +7,17 @@ import pluggy
 from longline.asgi.mount import AppWrapper, ProtocolMount
 from longline.auth.access import AccessRule
 from longline.auth.authenticator import Authenticator
+from longline.auth.urls import UrlPolicy
 from longline.commands import Command
 from longline.events.broker import BrokerBackend
 from longline.graphs.definition import GraphDefinition
+from longline.models.collections import CollectionSpec
 from longline.models.json import JsonObject
 from longline.runs.listeners import RunListener
+from longline.runs.recorders import EndRecorder
 from longline.services.server import Server
 from longline.settings import Settings, SettingsSection
+from longline.storage.cipher import Cipher
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
 from longline.tools.tool import Tool, ToolRegistry
@@ -41,8 +45,20 @@ def register_storage_backends(settings: Settings) -> Sequence[StorageBackend]:
 
 
 @hookspec
+def register_ciphers(settings: Settings) -> Sequence[Cipher]:
+    """Encrypt what is stored, in whatever storage. There may be one in all; with none nothing is encrypted."""
+    return ()
+
+
+@hookspec
 def register_event_brokers(settings: Settings) -> Sequence[BrokerBackend]:
     """Offer ways for processes to signal each other, by URL scheme."""
+    return ()
+
+
+@hookspec
+def register_collections(settings: Settings) -> Sequence[CollectionSpec]:
+    """Declare what a plugin keeps: documents, logs, counters. Two plugins may not declare the same name."""
     return ()
 
 
@@ -55,6 +71,12 @@ def register_authenticators(settings: Settings) -> Sequence[Authenticator]:
 @hookspec
 def register_access_rules(settings: Settings) -> Sequence[AccessRule]:
     """Decide what a principal may do. All rules must agree."""
+    return ()
+
+
+@hookspec
+def register_url_policies(settings: Settings) -> Sequence[UrlPolicy]:
+    """Say where URLs that callers give may point, by purpose. Two plugins may not decide about the same purpose."""
     return ()
 
 
@@ -73,6 +95,12 @@ def register_graph_sources(settings: Settings, tools: ToolRegistry) -> Sequence[
 @hookspec
 def observe_runs(settings: Settings) -> Sequence[RunListener]:
     """Be told when runs are created, start, say something and end."""
+    return ()
+
+
+@hookspec
+def register_end_recorders(settings: Settings) -> Sequence[EndRecorder]:
+    """Store documents in the transaction in which a run ends."""
     return ()
 
 

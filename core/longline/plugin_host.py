@@ -16,6 +16,7 @@ from longline import hookspecs
 from longline.asgi.mount import AppWrapper, ProtocolMount
 from longline.auth.access import AccessRule
 from longline.auth.authenticator import Authenticator
+from longline.auth.urls import UrlPolicies, UrlPolicy
 from longline.commands import Command
 from longline.errors import (
     DuplicateNameError,
@@ -29,10 +30,13 @@ from longline.errors import (
 from longline.events.broker import BrokerBackend
 from longline.graphs.definition import GraphDefinition
 from longline.graphs.loading import describe_cause, place_of
+from longline.models.collections import CollectionSpec
 from longline.models.json import JsonObject
 from longline.runs.listeners import RunListener
+from longline.runs.recorders import EndRecorder
 from longline.services.server import Server
 from longline.settings import CORE_SECTIONS, Settings, SettingsSection
+from longline.storage.cipher import Cipher
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
 from longline.tools.tool import Tool, ToolRegistry
@@ -120,10 +124,24 @@ class PluginHost:
         found = self._named("storage scheme", "register_storage_backends", lambda b: b.schemes, {"settings": settings})
         return {scheme: backend for backend in found for scheme in backend.schemes}
 
+    def cipher(self, settings: Settings) -> Cipher | None:
+        """The cipher, if there is one."""
+        found: list[Cipher] = self._named(
+            "cipher for", "register_ciphers", lambda _: ["what is stored"], {"settings": settings}
+        )
+        return found[0] if found else None
+
     def event_brokers(self, settings: Settings) -> dict[str, BrokerBackend]:
         """Brokers by scheme."""
         found = self._named("broker scheme", "register_event_brokers", lambda b: b.schemes, {"settings": settings})
         return {scheme: backend for backend in found for scheme in backend.schemes}
+
+    def collections(self, settings: Settings) -> dict[str, CollectionSpec]:
+        """Declared collections by name."""
+        found: list[CollectionSpec] = self._named(
+            "collection", "register_collections", lambda spec: [spec.name], {"settings": settings}
+        )
+        return {spec.name: spec for spec in found}
 
     def authenticators(self, settings: Settings, order: Sequence[str]) -> list[Authenticator]:
         """Authenticators in the configured order; those it does not name are left out, all by name if it is empty."""
@@ -144,6 +162,13 @@ class PluginHost:
         )
         return sorted(found, key=lambda rule: rule.name)
 
+    def url_policies(self, settings: Settings) -> UrlPolicies:
+        """Policies on URLs by purpose."""
+        found: list[UrlPolicy] = self._named(
+            "URL policy", "register_url_policies", lambda policy: [policy.purpose], {"settings": settings}
+        )
+        return UrlPolicies(found)
+
     def tools(self, settings: Settings) -> dict[str, Tool]:
         """Tools by name."""
         found: list[Tool] = self._named("tool", "register_tools", lambda tool: [tool.name], {"settings": settings})
@@ -159,6 +184,10 @@ class PluginHost:
     def run_listeners(self, settings: Settings) -> list[RunListener]:
         """All run listeners."""
         return [item for _, items in self._call("observe_runs", {"settings": settings}) for item in items]
+
+    def end_recorders(self, settings: Settings) -> list[EndRecorder]:
+        """All recorders of ends."""
+        return [item for _, items in self._call("register_end_recorders", {"settings": settings}) for item in items]
 
     def background_tasks(self, server: Server) -> list[BackgroundTask]:
         """All background tasks."""

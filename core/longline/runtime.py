@@ -9,30 +9,55 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from longline.asgi.front import FrontDoor
+from longline.asgi.mount import ProtocolMount
 from longline.asgi.router import assemble
 from longline.asgi.types import ASGIApp
 from longline.auth.access import Access
+from longline.auth.authenticator import authenticate
 from longline.auth.secrets import Vault, parse_key
 from longline.clock import now
 from longline.errors import NoBackendError
 from longline.events.broker import Broker
 from longline.events.hub import EventHub
 from longline.events.writer import EventWriter
+from longline.graphs.owned_items import ItemFaces
 from longline.graphs.registry import GraphRegistry
 from longline.models.json import JsonObject
+from longline.models.served import ServedProtocol
 from longline.plugin_host import PluginHost
 from longline.runs.containment import contained
 from longline.runs.engine import Engine
 from longline.runs.listeners import Listeners
+from longline.runs.recorders import EndRecorders
 from longline.runs.scheduler import Scheduler
+from longline.runs.shown import shown_run
 from longline.services.assistants import AssistantService
+from longline.services.collections import Collections
+from longline.services.cron_ticks import CronTicker
+from longline.services.crons import CronService
+from longline.services.items import ItemService, places_items
+from longline.services.retention import RetentionService, default_ttl
 from longline.services.runs import RunService
 from longline.services.server import Server
+from longline.services.thread_streams import ThreadStreamService
 from longline.services.threads import ThreadService
-from longline.settings import CORE_SECTIONS, AuthSettings, SecretSettings, ServerSettings, Settings, parse_settings
+from longline.settings import (
+    CORE_SECTIONS,
+    AuthSettings,
+    ItemsSettings,
+    SecretSettings,
+    ServerSettings,
+    Settings,
+    ThreadsSettings,
+    parse_settings,
+)
+from longline.storage.due import DueSignals
+from longline.storage.encrypted import behind
 from longline.storage.protocols import Storage, StorageBackend
 from longline.tasks import BackgroundTask, supervise
 from longline.tools.tool import ToolRegistry
@@ -40,6 +65,9 @@ from longline.tools.tool import ToolRegistry
 logger = logging.getLogger(__name__)
 
 B = TypeVar("B")
+
+_LAST_SECONDS: Final = 5.0
+"""How long a server that ends waits for its last events to be stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +89,12 @@ class Runtime:
         server = self.settings.section(ServerSettings)
         self._key = parse_key(self.settings.section(SecretSettings).key.get_secret_value())
         self.authenticators = self.host.authenticators(self.settings, self.settings.section(AuthSettings).order)
+        self._collections = self.host.collections(self.settings)
+        self._urls = self.host.url_policies(self.settings)
+        self._front = FrontDoor()
         self.tools = ToolRegistry(self.host.tools(self.settings))
+        self._mounts: Sequence[ProtocolMount] = ()
+        self._cipher = self.host.cipher(self.settings)
         self.graphs = GraphRegistry(self.host.graph_definitions(self.settings, self.tools))
         self.storage_backend: StorageBackend = _backend(
             "storage", server.database, self.host.storage_backends(self.settings)
@@ -77,21 +110,25 @@ class Runtime:
         async with AsyncExitStack() as stack:
             stack.enter_context(_node_executor(settings.runs))
             stack.enter_context(contained(asyncio.get_running_loop()))
-            storage = await stack.enter_async_context(self.storage_backend.connect(settings.database))
+            storage = await self._sealed(
+                await stack.enter_async_context(self.storage_backend.connect(settings.database))
+            )
             broker = await stack.enter_async_context(self._broker_backend.connect(self._broker_url))
             server, writer = self._build(storage, broker, settings)
             await server.assistants.ensure_graph_assistants()
-            mounts = self.host.protocols(server)
+            self._mounts = mounts = self.host.protocols(server)
+            wrappers = self.host.app_wrappers(server)
             app = assemble(
                 mounts,
-                self.host.app_wrappers(server),
+                wrappers,
                 self.authenticators,
                 max_body_bytes=int(settings.max_body_mib * 1024 * 1024),
             )
+            self._front.open(app)
             await stack.enter_async_context(self._workers(server, writer, settings))
-            for mount in mounts:
-                if mount.lifespan is not None:
-                    await stack.enter_async_context(mount.lifespan())
+            for lifespan in (*(mount.lifespan for mount in mounts), *(wrapper.lifespan for wrapper in wrappers)):
+                if lifespan is not None:
+                    await stack.enter_async_context(lifespan())
             await stack.enter_async_context(self._background(server))
             yield OpenServer(app=app, server=server, plugins=self.host.names)
 
@@ -103,11 +140,14 @@ class Runtime:
             self.storage_backend.connect(database) as storage,
             self._broker_backend.connect(self._broker_url) as broker,
         ):
-            server, _ = self._build(storage, broker, settings)
+            server, _ = self._build(await self._sealed(storage), broker, settings)
             self.host.protocols(server)
             self.host.app_wrappers(server)
             self.host.background_tasks(server)
             self.host.describe(server)
+
+    async def _sealed(self, storage: Storage) -> Storage:
+        return await behind(self._cipher, storage, is_owner_searched=bool(self.authenticators))
 
     def _build(self, storage: Storage, broker: Broker, settings: ServerSettings) -> tuple[Server, EventWriter]:
         hub = EventHub()
@@ -115,9 +155,16 @@ class Runtime:
         listeners = Listeners(self.host.run_listeners(self.settings))
         access = Access(self.host.access_rules(self.settings))
         vault = Vault(self._key, self.settings.section(SecretSettings).extra_names)
+        signals = DueSignals()
+        recorders = EndRecorders(
+            self.host.end_recorders(self.settings), collections=self._collections, hide=partial(shown_run, vault),
+            signals=signals, clock=now,
+        )  # fmt: skip
+        kept = self.settings.section(ThreadsSettings)
+        faces = ItemFaces(storage, are_placed=places_items(access))
         engine = Engine(
-            storage=storage, graphs=self.graphs, vault=vault, hub=hub, writer=writer, listeners=listeners, clock=now,
-            max_attempts=settings.max_attempts,
+            storage=storage, graphs=self.graphs, vault=vault, hub=hub, writer=writer, listeners=listeners,
+            recorders=recorders, clock=now, max_attempts=settings.max_attempts, items=faces,
         )  # fmt: skip
         owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         scheduler = Scheduler(
@@ -127,26 +174,53 @@ class Runtime:
             store=storage.assistants, graphs=self.graphs, runner=engine.runner, access=access, vault=vault, clock=now
         )
         threads = ThreadService(
-            store=storage.threads, runner=engine.runner, scheduler=scheduler, hub=hub, access=access, clock=now
-        )
+            store=storage.threads, runner=engine.runner, scheduler=scheduler, hub=hub, access=access,
+            retention=storage.retention, default_ttl=default_ttl(kept), clock=now,
+        )  # fmt: skip
         runs = RunService(
             storage=storage, assistants=assistants, graphs=self.graphs, scheduler=scheduler, hub=hub,
-            listeners=listeners, access=access, vault=vault, clock=now,
+            listeners=listeners, recorders=recorders, urls=self._urls, access=access, vault=vault,
+            default_ttl=default_ttl(kept), clock=now,
         )  # fmt: skip
+        retention = RetentionService(
+            store=storage.retention, hub=hub, threads=kept, items=self.settings.section(ItemsSettings), clock=now
+        )
+        crons = CronService(
+            store=storage.crons, threads=storage.threads, assistants=assistants, broker=broker, urls=self._urls,
+            access=access, vault=vault, clock=now,
+        )  # fmt: skip
+        ticker = CronTicker(
+            store=storage.crons, runs=runs, broker=broker, vault=vault, claim=scheduler.claim, clock=now
+        )
         server = Server(
             version=_version(),
             settings=self.settings,
             assistants=assistants,
             threads=threads,
+            thread_streams=ThreadStreamService(storage=storage, hub=hub, access=access),
             runs=runs,
+            crons=crons,
+            cron_ticker=ticker,
+            items=ItemService(faces=faces, access=access),
+            retention=retention,
             scheduler=scheduler,
             graphs=self.graphs,
             tools=self.tools,
+            collections=Collections(storage.collections, self._collections, signals=signals, holder=owner, clock=now),
+            urls=self._urls,
+            post_within=self._front.post,
             storage_facts=storage.facts,
             check_storage=storage.check,
+            count_storage=storage.counts,
+            authenticate=partial(authenticate, self.authenticators),
+            is_authenticated=bool(self.authenticators),
+            protocols=self._protocols,
             describe=lambda: self._describe(server),
         )
         return server, writer
+
+    def _protocols(self) -> Sequence[ServedProtocol]:
+        return sorted((mount.facts for mount in self._mounts if mount.title), key=lambda served: served.path)
 
     def _describe(self, server: Server) -> Mapping[str, JsonObject]:
         return self.host.describe(server)
@@ -163,7 +237,7 @@ class Runtime:
         finally:
             await server.scheduler.drain(settings.drain_seconds)
             await _end(scheduling)
-            await writer.drain()
+            await _store_last(writer)
             await _end(writing)
 
     @asynccontextmanager
@@ -174,6 +248,15 @@ class Runtime:
         finally:
             for task in tasks:
                 await _end(task)
+
+
+async def _store_last(writer: EventWriter) -> None:
+    """Events that wait are stored, unless the storage is away: then the server must be able to end all the same."""
+    try:
+        async with asyncio.timeout(_LAST_SECONDS):
+            await writer.drain()
+    except TimeoutError:
+        logger.error("events not stored at shutdown", extra={"seconds": _LAST_SECONDS})  # noqa: TRY400  # the storage's fault
 
 
 async def _end(task: "asyncio.Task[None]") -> None:

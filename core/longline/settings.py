@@ -1,14 +1,17 @@
 """A mapping → validated sections, one frozen model each. Nothing here reads the environment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from longline.errors import SettingsError
+
+LONGEST_MINUTES: Final = 52_560_000
+"""A hundred years: more would not fit every storage's clock."""
 
 
 class SettingsModel(BaseModel):
@@ -63,6 +66,79 @@ class SecretSettings(SettingsModel):
     extra_names: list[str] = Field(default_factory=list, description="Further config keys whose values are secrets.")
 
 
+_Minutes = Annotated[float, Field(ge=0, le=LONGEST_MINUTES)]
+_Interval = Annotated[float, Field(gt=0, le=LONGEST_MINUTES)]
+
+
+class ThreadTtlSettings(SettingsModel):
+    """How long new threads stay when their creator does not say."""
+
+    strategy: Literal["delete", "keep_latest"] = Field(
+        "delete", description="What happens then: the thread goes, or only its older checkpoints."
+    )
+    default_ttl: _Minutes | None = Field(None, description="Minutes after the last activity. Unset: threads stay.")
+    sweep_interval_minutes: _Interval | None = Field(None, description="Minutes between sweeps. Unset: 5.")
+    sweep_limit: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="Threads that one batch of a sweep looks at. Unset: 100."
+    )
+
+
+class SerdeSettings(SettingsModel):
+    """What may be rebuilt from a checkpoint, as LangGraph's serializer takes it."""
+
+    allowed_json_modules: list[list[str]] | bool | None = Field(
+        None, description="Classes, as lists of module path and name, that old JSON checkpoints may hold; true: all."
+    )
+    allowed_msgpack_modules: list[list[str]] | bool | None = Field(
+        None, description="Classes, as [module, name], that checkpoints may hold; true: all; false: only safe ones."
+    )
+    pickle_fallback: bool = Field(False, description="Whether values that nothing else can hold are pickled.")
+
+
+class ThreadsSettings(SettingsModel):
+    """How long threads and what belongs to them stay; `checkpointer` of a langgraph.json."""
+
+    ttl: ThreadTtlSettings | None = Field(None, description="How long new threads stay.")
+    stream_ttl_minutes: _Minutes | None = Field(
+        1440.0, description="Minutes for which the kept stream of an ended run can be read again. `null`: no limit."
+    )
+    serde: SerdeSettings | None = Field(None, description="What may be rebuilt from a checkpoint.")
+    path: str = Field("", description="Not supported: checkpoints are kept in the server's database.")
+
+    @field_validator("path")
+    @classmethod
+    def _is_ours(cls, path: str) -> str:
+        if path:
+            raise ValueError(  # noqa: TRY003  # for pydantic
+                "a checkpointer of your own cannot be used: a worker that lost its run could still write through it. "
+                "Remove the key; checkpoints are kept in server.database"
+            )
+        return path
+
+
+class ItemIndexSettings(SettingsModel):
+    """What makes items searchable by meaning."""
+
+    dims: int = Field(ge=1, le=65_536, description="How many numbers a vector has.")
+    embed: str = Field(min_length=1, description="./file.py:function (texts to vectors) or provider:model.")
+    fields: list[str] | None = Field(None, description="Which parts of a value are embedded. Unset: all of it.")
+
+
+class ItemTtlSettings(SettingsModel):
+    """How long items stay when their creator does not say."""
+
+    default_ttl: _Minutes | None = Field(None, description="Minutes. Unset: items stay.")
+    refresh_on_read: bool = Field(True, description="Whether reading an item gives it its whole time again.")
+    sweep_interval_minutes: _Interval | None = Field(None, description="Minutes between sweeps. Unset: 5.")
+
+
+class ItemsSettings(SettingsModel):
+    """Long-term memory; `store` of a langgraph.json."""
+
+    index: ItemIndexSettings | None = Field(None, description="What makes items searchable by meaning.")
+    ttl: ItemTtlSettings | None = Field(None, description="How long items stay.")
+
+
 @dataclass(frozen=True, slots=True)
 class SettingsSection:
     """A section of the configuration: its name (a table of longline.toml) and its model."""
@@ -76,6 +152,8 @@ CORE_SECTIONS = (
     SettingsSection("plugins", PluginSettings),
     SettingsSection("auth", AuthSettings),
     SettingsSection("secrets", SecretSettings),
+    SettingsSection("threads", ThreadsSettings),
+    SettingsSection("items", ItemsSettings),
 )
 
 M = TypeVar("M", bound=SettingsModel)
@@ -116,15 +194,31 @@ def parse_settings(values: Mapping[str, object], sections: Sequence[SettingsSect
 
 def _fault(section: str, model: type[SettingsModel], fault: ErrorDetails) -> str:
     place = ".".join(str(part) for part in (section, *fault["loc"]))
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) > 1:
-        return f"unknown setting {place}"
     if fault["type"] == "extra_forbidden":
-        key = str(fault["loc"][-1])
-        known = model.model_fields
-        return f"unknown setting {place}{_hint(key, known)}; [{section}] takes: {', '.join(known)}"
+        *above, key = (str(part) for part in fault["loc"])
+        known = _fields_at(model, above)
+        table = ".".join((section, *above))
+        return f"unknown setting {place}{_hint(key, known)}; [{table}] takes: {', '.join(known)}"
     return f"bad value for {place}: {str(fault['msg']).removeprefix('Value error, ')[:200]}"
 
 
-def _hint(name: str, known: Mapping[str, object]) -> str:
-    close = get_close_matches(name, known, n=1)
+def _fields_at(model: type[BaseModel], path: Sequence[str]) -> list[str]:
+    """The keys that a model takes, or the model in it that the path leads to."""
+    for part in path:
+        field = model.model_fields.get(part)
+        models = _models_in(field.annotation) if field is not None else []
+        if models:
+            model = models[0]
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    """The models that a field of this type may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

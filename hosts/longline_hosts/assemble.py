@@ -9,6 +9,7 @@ from longline.plugin_host import InstalledPlugin, installed_plugins
 from longline.runtime import Runtime
 from longline.settings import CORE_SECTIONS, PluginSettings, SettingsSection, parse_settings
 from longline_hosts.environment import VARIABLES, Configuration, Values, merge
+from longline_hosts.header_templates import expand_headers
 
 DISTRIBUTION: Final = "longline"
 """First-party plugins come with it; every other distribution's are third-party."""
@@ -75,7 +76,7 @@ def chosen_values(configuration: Configuration, profile: Profile, chosen: Iterab
     chosen: switching a plugin off leaves its settings where they are."""
     names = set(chosen)
     optional = {*installed_plugins(), *(variable.section for variable in VARIABLES)} - _CORE
-    values = merge(profile.defaults, configuration.values)
+    values = expand_headers(merge(profile.defaults, configuration.values), configuration.variables)
     return {name: keys for name, keys in values.items() if name in names or name not in optional}
 
 

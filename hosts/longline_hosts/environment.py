@@ -39,6 +39,16 @@ VARIABLES: Final = (
     Variable("LONGLINE_SECRET_KEY", "secrets", "key"),
 )
 """Names that the ecosystem knows; of two for one setting the later one wins. An empty value counts as none."""
+LANGGRAPH_SECTIONS: Final = {
+    "auth": ("protocol_langgraph", "auth"),
+    "http": ("protocol_langgraph", "http"),
+    "checkpointer": ("threads", None),
+    "store": ("items", None),
+    "encryption": ("encryption", None),
+    "webhooks": ("webhooks", None),
+}
+"""Where a key of langgraph.json is a setting: the section, and the key in it (None: its keys are the section's). What
+longline.toml and the environment say is stronger."""
 HOST_VARIABLES: Final = ("LONGLINE_HOST", "LONGLINE_PORT", "LONGLINE_LOG_LEVEL", "LONGLINE_TOKEN")
 """Read by the `longline` command itself."""
 
@@ -73,7 +83,7 @@ class Configuration:
     """The environment, completed from env files."""
     values: Values = field(repr=False)
     origins: Mapping[tuple[str, str], str]
-    """Which variable or flag gave a setting, where it was not longline.toml."""
+    """What gave a setting, where it was not longline.toml: a variable, a flag, a key of langgraph.json."""
 
     def export(self) -> None:
         """Set what env files say in the environment of this process: graphs and model clients read it there."""
@@ -107,7 +117,9 @@ class Configuration:
     def _with_origin(self, fault: str) -> str:
         words = fault.replace(":", " ").replace(";", " ").split()
         for (section, key), origin in self.origins.items():
-            if f"{section}.{key}" in words or f"unknown section [{section}]" in fault:
+            place = f"{section}.{key}"
+            is_there = any(word == place or word.startswith(f"{place}.") for word in words)
+            if is_there or f"unknown section [{section}]" in fault:
                 form = "; write it as JSON" if "valid list" in fault or "valid dictionary" in fault else ""
                 return f"{fault} (set by {origin}{form})"
         return fault
@@ -131,12 +143,13 @@ def load_configuration(flags: Flags, folder: Path | None = None) -> Configuratio
         langgraph=langgraph,
         variables=variables,
         values=merge(
+            _from_langgraph(langgraph),
             values,
             sections,
             {"langgraph": {"file": str(langgraph.path)}} if langgraph is not None else {},
             {"server": given} if given else {},
         ),
-        origins=origins | {("server", key): f"--{key}" for key in given},
+        origins=_origins_in(langgraph, values) | origins | {("server", key): f"--{key}" for key in given},
     )
 
 
@@ -259,6 +272,26 @@ def _value(text: str) -> object:
         except json.JSONDecodeError:
             return text
     return text
+
+
+def _from_langgraph(file: LangGraphJson | None) -> dict[str, dict[str, object]]:
+    """What the project file says about the server, as settings."""
+    found: dict[str, dict[str, object]] = {}
+    for name, value in (file.sections if file is not None else {}).items():
+        section, key = LANGGRAPH_SECTIONS[name]
+        found.setdefault(section, {}).update(value if key is None else {key: dict(value)})
+    return found
+
+
+def _origins_in(file: LangGraphJson | None, stronger: Values) -> dict[tuple[str, str], str]:
+    """Which key of the project file gave a setting, where longline.toml does not say it too."""
+    return {
+        (section, key): f'"{name}" in {file.path}'
+        for name, value in (file.sections if file is not None else {}).items()
+        for section, whole in [LANGGRAPH_SECTIONS[name]]
+        for key in ([whole] if whole is not None else value)
+        if file is not None and key not in stronger.get(section, {})
+    }
 
 
 def _from_flags(flags: Flags) -> dict[str, object]:

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 PRODUCTION: Final = Profile(
     name="serve",
-    plugins=("agent_tools", "protocol_langgraph", "storage_sqlite"),
+    plugins=("agent_tools", "metrics_prometheus", "protocol_langgraph", "storage_sqlite", "webhooks"),
     graph_plugins={"agent_tools": "agent"},
     defaults={},
 )

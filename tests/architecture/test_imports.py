@@ -21,7 +21,7 @@ from tests.architecture.repository import (
 
 TESTING = ROOT / "core" / "longline" / "testing"
 BARE = [path for path in CORE if not path.is_relative_to(TESTING)]
-ALLOWED_IN_CORE = {"longline", "pluggy", "pydantic", "pydantic_core", "orjson", "cryptography"}
+ALLOWED_IN_CORE = {"longline", "pluggy", "pydantic", "pydantic_core", "orjson", "cryptography", "croniter"}
 LANGGRAPH = {"langgraph", "langgraph_sdk", "langchain_core"}
 SLOW = ("langgraph", "langchain", "langchain_core", "langchain_openai", "langgraph_sdk", "openai", "httpx", "tiktoken")
 FIRST_PARTY = [f"longline_{folder.name}" for folder in PLUGIN_FOLDERS]

@@ -22,6 +22,7 @@ KIT = HERE.parents[2] / "shared" / "contract"
 GROUPS = (
     "streaming", "resuming", "stateless", "interrupts", "graph_errors", "run_context", "errors", "multitask", "cancel",
     "disconnect", "heartbeat", "joining", "delayed", "durability", "history", "assistants", "threads",
+    "thread_stream", "v2",
 )  # fmt: skip
 _LINES = (HERE / "known.txt").read_text("utf-8").splitlines()
 KNOWN = frozenset(line.split()[0] for line in _LINES if line and not line.startswith("#"))

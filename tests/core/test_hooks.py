@@ -15,7 +15,7 @@ from tests.core.hook_page import HOOKS, PAGE, SECTIONS, example_of
 from longline import hookspecs
 from longline.auth.access import Access, Action
 from longline.auth.principal import LOCAL, Principal
-from longline.errors import ForbiddenError, InvalidInputError, StorageError
+from longline.errors import ForbiddenError, InvalidInputError, StorageError, UrlRefusedError
 from longline.models.filters import EVERYTHING
 from longline.models.runs import RunStatus
 from longline.plugin_host import PluginHost
@@ -98,6 +98,17 @@ async def test_hook_register_storage_backends(load_example: LoadExample) -> None
 
 
 @pytest.mark.anyio
+async def test_hook_register_ciphers(make_runtime: Callable[..., Runtime], tmp_path: Path) -> None:
+    async with make_runtime("register_ciphers").open() as opened:
+        threads = opened.server.threads
+        made = await threads.create(LOCAL, metadata={"note": "not for everybody", "graph_id": "x"})
+        assert (await threads.get(LOCAL, made.thread_id)).metadata["note"] == "not for everybody"
+        stored = b"".join(file.read_bytes() for file in tmp_path.glob("server.db*"))
+        assert made.thread_id.encode() in stored
+        assert b"not for everybody" not in stored
+
+
+@pytest.mark.anyio
 async def test_hook_register_event_brokers(make_runtime: Callable[..., Runtime]) -> None:
     runtime = make_runtime("register_event_brokers", broker="counting://")
     backend = runtime.host.event_brokers(runtime.settings)["counting"]
@@ -107,6 +118,15 @@ async def test_hook_register_event_brokers(make_runtime: Callable[..., Runtime])
         assert broker.published == 1
     async with runtime.open():
         pass
+
+
+@pytest.mark.anyio
+async def test_hook_register_collections(make_runtime: Callable[..., Runtime]) -> None:
+    async with make_runtime("register_collections").open() as opened:
+        collections = opened.server.collections
+        assert (await collections.documents("notes.notes").put("ann", "k", {})).expires_at is None
+        await collections.log("notes.audit").append("ann", "changes", [{"key": "k"}])
+        assert (await collections.counters("notes.limits").add("ann", "writes", window_seconds=60)).value == 1
 
 
 @pytest.mark.anyio
@@ -171,6 +191,28 @@ async def test_hook_observe_runs(make_runtime: Callable[..., Runtime]) -> None:
     counts = dict(module.counts)
     assert counts.pop("values") >= 1
     assert counts == {"created": 1, "started": 1, "metadata": 1, "ended success": 1}
+
+
+def test_hook_register_url_policies(load_example: LoadExample) -> None:
+    policies = load_example("register_url_policies")[0].url_policies(NO_SETTINGS)
+    policies.check("weather", "https://oslo.weather.example/")
+    for refused in ("http://oslo.weather.example/", "https://weather.example/", "https://127.0.0.1/"):
+        with pytest.raises(UrlRefusedError, match="weather host blocked"):
+            policies.check("weather", refused)
+
+
+@pytest.mark.anyio
+async def test_hook_register_end_recorders(make_runtime: Callable[..., Runtime]) -> None:
+    async with make_runtime("register_end_recorders", "register_graph_sources").open() as opened:
+        for metadata in ({}, {"bill_to": "ann"}):
+            said = {"messages": [{"role": "user", "content": "hi"}]}
+            asked = RunRequest(assistant="echo", input=said, metadata=metadata)
+            run, reader = await opened.server.runs.watch(LOCAL, asked)
+            with reader:
+                await reader.wait_for_end(20)
+        bills = opened.server.collections.documents("ledger.bills")
+        (bill,) = await bills.take_due(lease_seconds=60, limit=9)
+        assert (bill.key, bill.value) == (run.run_id, {"bill_to": "ann", "status": "success"})
 
 
 @pytest.mark.anyio

@@ -1,13 +1,15 @@
 """Ids sort by age, graphs have known assistants, and only real UUIDs are taken."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from longline import ids
-from longline.ids import graph_assistant_id, new_id, parse_uuid
+from longline.ids import graph_assistant_id, new_id, parse_uuid, tick_run_id
 
 
 def test_new_ids_are_version_7_of_the_rfc_variant() -> None:
@@ -79,3 +81,12 @@ def test_what_is_no_uuid_in_its_usual_form_is_none(text: str) -> None:
 @given(st.text(alphabet="0123456789abcdefABCDEF-{}", min_size=36, max_size=36))
 def test_only_the_usual_form_is_ever_taken(text: str) -> None:
     assert parse_uuid(text) in (None, text.lower())
+
+
+def test_the_run_of_a_tick_has_the_same_id_whoever_makes_it_and_another_for_every_tick() -> None:
+    tick = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+    one = tick_run_id("cron-1", tick)
+    assert one == tick_run_id("cron-1", tick.astimezone(ZoneInfo("Asia/Tokyo")))
+    assert len({one, tick_run_id("cron-2", tick), tick_run_id("cron-1", tick + timedelta(seconds=1))}) == 3
+    assert (uuid.UUID(one).version, uuid.UUID(one).variant) == (7, uuid.RFC_4122)
+    assert int(one.replace("-", "")[:12], 16) == int(tick.timestamp() * 1000)

@@ -154,17 +154,24 @@ def test_reading_leaves_the_environment_alone_and_a_repr_shows_no_value(
 # -- what is not acted on -------------------------------------------------------------------------------------------
 
 
-def test_keys_that_nobody_acts_on_are_one_warning_and_auth_is_one_of_its_own(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_keys_that_nobody_acts_on_are_one_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     keys = {"http": {}, "store": {}, "checkpointer": {}, "webhooks": {}, "ui": {}, "encryption": {}, "auth": {}, "x": 1}
     path = write(tmp_path, {"graphs": GRAPHS, **keys})
     with caplog.at_level(logging.WARNING):
         graph_definitions(LangGraphJsonSettings(file=str(path)))
-    first, second = caplog.records
-    assert first.message == "langgraph.json used in part"
-    assert first.__dict__["not_acted_on"] == "checkpointer, encryption, http, store, ui, webhooks, x"
-    assert second.message == "auth of langgraph.json not enforced"
+    (record,) = caplog.records
+    assert record.message == "langgraph.json used in part"
+    assert record.__dict__["not_acted_on"] == "ui, x"
+
+
+def test_what_it_says_about_the_server_is_kept_as_it_is_written(tmp_path: Path) -> None:
+    file = read_langgraph_json(write(tmp_path, {"graphs": GRAPHS, "http": {"app": "./app.py:app"}, "store": {}}))
+    assert file.sections == {"http": {"app": "./app.py:app"}, "store": {}}
+
+
+def test_what_it_says_about_the_server_must_be_objects(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r'"auth" must be an object; got the text "x"'):
+        read_langgraph_json(write(tmp_path, {"graphs": GRAPHS, "auth": "x"}))
 
 
 def test_keys_about_images_say_nothing_to_a_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,9 +16,11 @@ from types import SimpleNamespace
 
 from longline import hookimpl
 from longline.asgi.mount import AppWrapper, ProtocolMount
+from longline.auth.urls import UrlPolicy
 from longline.commands import Command
 from longline.events.broker import BrokerBackend
 from longline.graphs.definition import GraphDefinition
+from longline.models.collections import CollectionSpec
 from longline.settings import SettingsModel, SettingsSection
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
@@ -41,6 +43,8 @@ OFFERS: dict[str, tuple[str, str, str]] = {
         "[StorageBackend(schemes=(__name__, 'same'), connect=nothing, migrate=nothing)]",
     ),
     "register_event_brokers": ("broker scheme", "same", "[BrokerBackend(schemes=('same',), connect=nothing)]"),
+    "register_collections": ("collection", "a.same", "[CollectionSpec(name='a.same', kind='documents')]"),
+    "register_url_policies": ("URL policy", "same", "[UrlPolicy(purpose='same')]"),
     "register_authenticators": ("authenticator", "same", "[SimpleNamespace(name='same')]"),
     "register_access_rules": ("access rule", "same", "[SimpleNamespace(name='same')]"),
     "register_tools": ("tool", "same", "[Tool(name='same', description='', schema={}, run=nothing)]"),
@@ -62,6 +66,8 @@ def call(host: PluginHost, hook: str) -> object:
         "register_commands": host.commands,
         "register_storage_backends": lambda: host.storage_backends(settings),
         "register_event_brokers": lambda: host.event_brokers(settings),
+        "register_collections": lambda: host.collections(settings),
+        "register_url_policies": lambda: host.url_policies(settings),
         "register_authenticators": lambda: host.authenticators(with_defaults(host), []),
         "register_access_rules": lambda: host.access_rules(settings),
         "register_tools": lambda: host.tools(settings),
@@ -79,12 +85,14 @@ def with_defaults(host: PluginHost) -> Settings:
     return parse_settings({}, [*CORE_SECTIONS, *host.settings_sections()])
 
 
-class _Graphs:
+class _Part:
     async def load_all(self) -> None: ...
+
+    async def run(self) -> None: ...
 
 
 class _Server:
-    graphs = _Graphs()
+    graphs = cron_ticker = retention = collections = _Part()
 
 
 NO_SERVER = _Server()

@@ -54,9 +54,10 @@ def test_every_section_takes_its_own_values() -> None:
 
 def test_an_unknown_section_is_named_with_the_nearest_one_and_all_there_are() -> None:
     assert faults({"fisch": {}}) == (
-        "unknown section [fisch] (did you mean fish?); sections: auth, fish, plugins, secrets, server",
+        "unknown section [fisch] (did you mean fish?); sections: auth, fish, items, plugins, secrets, server, threads",
     )
-    assert faults({"xyz": {}}) == ("unknown section [xyz]; sections: auth, fish, plugins, secrets, server",)
+    known = "auth, fish, items, plugins, secrets, server, threads"
+    assert faults({"xyz": {}}) == (f"unknown section [xyz]; sections: {known}",)
 
 
 def test_an_unknown_key_is_named_with_the_nearest_one_and_all_there_are() -> None:
@@ -67,7 +68,8 @@ def test_an_unknown_key_is_named_with_the_nearest_one_and_all_there_are() -> Non
 
 
 def test_an_unknown_key_below_another_is_named_with_its_whole_place() -> None:
-    assert faults({"fish": {"nested": {"dept": 1}}}) == ("unknown setting fish.nested.dept",)
+    (fault,) = faults({"fish": {"nested": {"dept": 1}}})
+    assert fault == "unknown setting fish.nested.dept (did you mean depth?); [fish.nested] takes: depth"
 
 
 def test_all_faults_stand_in_one_message() -> None:

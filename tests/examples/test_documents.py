@@ -105,7 +105,7 @@ def _anchors(document: Path) -> set[str]:
 def test_every_fragment_of_the_changelog_is_a_sentence_that_says_what_happened() -> None:
     fragments = sorted((ROOT / "changes").iterdir())
     for fragment in fragments:
-        assert re.fullmatch(r"\d+\.(feature|fix|breaking|plugin-author)\.md", fragment.name)
+        assert re.fullmatch(r"\d+(-[a-z]+)?\.(feature|fix|breaking|plugin-author)\.md", fragment.name)
         text = fragment.read_text("utf-8").strip()
         assert text.split()[0] in _SECTIONS, fragment.name
         assert text.endswith("."), fragment.name

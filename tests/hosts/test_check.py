@@ -195,3 +195,75 @@ def test_the_language_of_a_report_has_no_tracebacks(project: Project) -> None:
     folder = project({"g": "./g.py:graph"}, {"g.py": "raise ValueError('x')"})
     done = longline(folder, "check", "--port", "0")
     assert "Traceback" not in done.stdout + done.stderr
+
+
+AUTH = """
+from langgraph_sdk import Auth
+
+auth = Auth()
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, ["auth.path './auth.py:auth' cannot be loaded: there is no such file", "auth.py"]),
+        (f"{AUTH}\nraise RuntimeError('no key')", ["RuntimeError: no key", "auth.py, line 6"]),
+        (f"{AUTH}\ndef authenticate(:", ["SyntaxError", "auth.py, line 6"]),
+        ("auth = 3", ["it is no langgraph_sdk.Auth but a int"]),
+        ("other = 3", ["it has no attribute 'auth'"]),
+        (AUTH, ["it has no @auth.authenticate handler"]),
+        (
+            f"{AUTH}\n@auth.authenticate\nasync def who(token: str):\n    return token",
+            ["its parameter 'token' is not known; it may take by name: request", "auth.py, line 6"],
+        ),
+    ],
+)
+def test_an_auth_object_that_cannot_be_had_is_named_with_file_line_and_cause(
+    project: Project, text: str | None, told: list[str]
+) -> None:
+    folder = project({}, {"auth.py": text} if text is not None else {}, auth={"path": "./auth.py:auth"})
+    (problem,) = problems(folder)
+    for part in told:
+        assert part in problem
+
+
+def test_no_server_starts_without_the_auth_object_that_it_was_told_to_use(project: Project) -> None:
+    folder = project({}, {"auth.py": f"{AUTH}\nraise RuntimeError('no key')"}, auth={"path": "./auth.py:auth"})
+    for command in (["dev", "--no-reload"], ["serve", "--insecure-no-auth"]):
+        done = longline(folder, *command, "--port", "0")
+        assert done.returncode != 0
+        assert "auth.path './auth.py:auth' cannot be loaded: RuntimeError: no key (./auth.py, line 6)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (
+            {"http": {"ap": "./app.py:app"}},
+            ["protocol_langgraph.http.ap (did you mean app?); [protocol_langgraph.http] takes: app, enable_custom"],
+        ),
+        (
+            {"http": {"cors": {"allow_origin": ["*"]}}},
+            ["protocol_langgraph.http.cors.allow_origin (did you mean allow_origins?)", "takes: allow_origins"],
+        ),
+        ({"http": {"mount_prefix": "api"}}, ["protocol_langgraph.http.mount_prefix: a path such as /api is expected"]),
+        ({"http": {"middleware_order": "first"}}, ["protocol_langgraph.http.middleware_order", "'auth_first'"]),
+        ({"auth": {}}, ["protocol_langgraph.auth.path: Field required"]),
+        ({"auth": {"path": "a:b", "cash": 1}}, ["protocol_langgraph.auth.cash (did you mean cache?)"]),
+    ],
+)
+def test_a_bad_key_of_langgraph_json_is_named_with_the_file_and_the_accepted_ones(
+    project: Project, keys: dict[str, object], told: list[str]
+) -> None:
+    folder = project({}, {}, **keys)
+    (problem,) = problems(folder)
+    for part in [*told, f'(set by "{next(iter(keys))}" in {folder / "langgraph.json"})']:
+        assert part in problem
+
+
+def test_keys_that_this_version_does_not_act_on_are_told(project: Project) -> None:
+    folder = project({}, {}, ui={"agent": "./ui.tsx"}, priority={"path": "./p.py:p"})
+    done = longline(folder, "check", "--port", "0")
+    assert done.returncode == 0
+    assert "this version does not act on: priority, ui" in done.stdout

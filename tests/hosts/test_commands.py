@@ -51,7 +51,7 @@ def test_third_party_plugins_are_chosen_by_installing_them(tmp_path: Path) -> No
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("pond")]
     assert row.split() == ["pond", "1.2.3", "longline-pond", "chosen"]
     with running(tmp_path, "dev", "--port", "0", "--no-reload", env={"PYTHONPATH": str(site)}) as server:
-        server.wait_for(r"plugins +agent_tools, pond, protocol_langgraph, storage_sqlite")
+        server.wait_for(r"plugins +agent_tools, metrics_prometheus, pond, protocol_langgraph, storage_sqlite, webhooks")
 
 
 def test_a_plugin_that_is_enabled_and_not_installed_is_listed_as_such(tmp_path: Path) -> None:

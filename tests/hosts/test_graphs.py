@@ -202,13 +202,12 @@ def test_keys_that_are_not_acted_on_are_named_once_and_stop_nothing(project: Pro
     folder = project(
         {"g": "./g.py:graph"},
         {"g.py": SAYS + "graph = says('fine').compile()"},
-        auth={"path": "./auth.py:auth"}, http={"app": "./app.py:app"}, store={}, python_version="3.11", colour="blue",
+        http={"disable_mcp": True}, store={}, ui={"agent": "./ui.tsx"}, python_version="3.11", colour="blue",
     )  # fmt: skip
     with serving(folder, "--no-reload") as server:
         assert ask(server.url, "g") == {"said": "fine"}
         assert server.output.count("langgraph.json used in part") == 1
-        assert 'not_acted_on="colour, http, store"' in server.output
-        assert server.output.count("auth of langgraph.json not enforced") == 1
+        assert 'not_acted_on="colour, ui"' in server.output
 
 
 @pytest.mark.parametrize(

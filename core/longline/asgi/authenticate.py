@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from longline.asgi.body import RequestBody
 from longline.asgi.mount import PRINCIPAL, ProtocolMount
+from longline.asgi.paths import path_below, path_matcher
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.authenticator import Authenticator, Credentials, authenticate
 from longline.auth.principal import ANONYMOUS, LOCAL
@@ -10,27 +12,45 @@ from longline.errors import LonglineError
 
 
 def authenticated(mount: ProtocolMount, authenticators: Sequence[Authenticator]) -> ASGIApp:
-    """The mount's app behind the authenticators. The scope's path is still the whole one."""
+    """The mount's app behind the authenticators. A request whose scope holds a Principal already was authenticated by
+    middleware of this server."""
     app = mount.app
-    public = {mount.path.rstrip("/") + path for path in mount.public_paths}
+    prefix = mount.path.rstrip("/")
+    is_public = path_matcher(mount.public_paths)
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if PRINCIPAL in scope:
+            await app(scope, receive, send)
+            return
         if not authenticators:
             scope[PRINCIPAL] = LOCAL
-        else:
-            try:
-                scope[PRINCIPAL] = await authenticate(authenticators, _credentials(scope))
-            except LonglineError as error:  # refused, or an authenticator that cannot tell (its storage is away)
-                if scope["path"] not in public and scope.get("method") != "OPTIONS":
-                    await mount.refuse(error)(scope, receive, send)
-                    return
-                scope[PRINCIPAL] = ANONYMOUS
-        await app(scope, receive, send)
+            await app(scope, receive, send)
+            return
+        path, body = path_below(scope), RequestBody(scope, receive)
+        try:
+            scope[PRINCIPAL] = await authenticate(authenticators, credentials_of(scope, body, prefix + path))
+        except LonglineError as error:  # refused, or an authenticator that cannot tell (its storage is away)
+            if not is_public(path) and scope.get("method") != "OPTIONS":
+                await mount.refuse(error)(scope, body.receive, send)
+                return
+            scope[PRINCIPAL] = ANONYMOUS
+        await app(scope, body.receive, send)
 
     return call
 
 
-def _credentials(scope: Scope) -> Credentials:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    query = scope.get("query_string", b"").decode("latin-1")
-    return Credentials(method=scope.get("method", "GET"), path=scope["path"], headers=headers, query=query)
+def credentials_of(scope: Scope, body: RequestBody, path: str) -> Credentials:
+    """What a request shows to authenticators. `path` is the one below whatever the whole server is mounted at."""
+    headers: dict[str, str] = {}
+    for line, value in scope["headers"]:
+        name, text = line.decode("latin-1").lower(), value.decode("latin-1")
+        joint = "; " if name == "cookie" else ", "  # one header in several lines means the same (RFC 9110 §5.3)
+        headers[name] = f"{headers[name]}{joint}{text}" if name in headers else text
+    return Credentials(
+        method=scope.get("method", "GET"),
+        path=path,
+        headers=headers,
+        query=scope.get("query_string", b"").decode("latin-1"),
+        scope=scope,
+        read_body=body.read,
+    )

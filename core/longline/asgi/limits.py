@@ -1,7 +1,9 @@
-"""Bodies have a bound: a larger one is refused before it is read, or as soon as it has grown past it."""
+"""Bodies have a bound: a larger one is refused before it is read, or as soon as it has grown past it. So do the
+messages of a WebSocket: a larger one closes it."""
 
 from longline.asgi.mount import ProtocolMount
 from longline.asgi.types import ASGIApp, Message, Receive, Scope, Send
+from longline.asgi.websocket import TOO_LARGE
 from longline.errors import BodyTooLargeError
 
 _LONGEST_LENGTH = 20  # digits: Python refuses to read thousands of them
@@ -12,7 +14,7 @@ def limited(app: ASGIApp, mount: ProtocolMount, limit: int) -> ASGIApp:
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await app(scope, receive, send)
+            await app(scope, _MessageGuard(receive, send, limit).receive, send)
             return
         if _declared(scope) > limit:
             await mount.refuse(BodyTooLargeError(limit))(scope, receive, send)
@@ -26,6 +28,24 @@ def limited(app: ASGIApp, mount: ProtocolMount, limit: int) -> ASGIApp:
             await mount.refuse(error)(scope, receive, send)
 
     return call
+
+
+class _MessageGuard:
+    """Closes a WebSocket whose client sends too much at once. For the app the client has left then."""
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._limit = limit
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "websocket.receive":
+            size = len(message.get("bytes") or b"") + len((message.get("text") or "").encode())
+            if size > self._limit:
+                await self._send({"type": "websocket.close", "code": TOO_LARGE, "reason": "message too large"})
+                return {"type": "websocket.disconnect", "code": TOO_LARGE}
+        return message
 
 
 class _Guard:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import orjson
 
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
+from longline.asgi.websocket import refuse_websocket
 from longline.errors import BodyTooLargeError, ForbiddenError, LonglineError, NotFoundError, UnauthenticatedError
 
 _STATUSES: tuple[tuple[type[LonglineError], int], ...] = (
@@ -20,9 +21,9 @@ def json_response(status: int, body: object, headers: Iterable[tuple[bytes, byte
     data = orjson.dumps(body)
     lines = [(b"content-type", b"application/json"), (b"content-length", str(len(data)).encode()), *headers]
 
-    async def respond(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  # the ASGI call
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 4000 + status})
+            await refuse_websocket(status, data.decode())(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": status, "headers": lines})
         await send({"type": "http.response.body", "body": data})

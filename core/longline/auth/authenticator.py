@@ -1,21 +1,31 @@
 """Credentials → Principal. Authenticators are tried in the configured order until one knows the caller."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from longline.auth.principal import LOCAL, Principal
 from longline.errors import UnauthenticatedError
 
 
+async def _no_body() -> bytes:
+    return b""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a request shows. Header names are lower case; `query` is raw, without the question mark."""
+    """What a request shows. Header names are lower case; `query` is raw, without the question mark; `path` is the one
+    below whatever the whole server is mounted at."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     query: str = ""
+    scope: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """The ASGI scope, for who needs more than this: to look at, not to change."""
+    read_body: Callable[[], Awaitable[bytes]] = field(default=_no_body, repr=False)
+    """The whole body; empty for a websocket. The app still gets it as it came. Raises BodyTooLargeError. An
+    authenticator that does not call it costs the request nothing."""
 
     @property
     def bearer(self) -> str | None:

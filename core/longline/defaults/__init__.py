@@ -1,11 +1,14 @@
 """First-party parts of core, offered through the same hooks as anybody's."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from longline.asgi.mount import AppWrapper
 from longline.asgi.request_id import with_request_id
 from longline.auth.access import AccessRule
 from longline.auth.authenticator import Authenticator
+from longline.defaults.encryption import EncryptionSettings, ciphers
+from longline.defaults.expiry import delete_expired
 from longline.defaults.langgraph_json import LangGraphJsonSettings, graph_definitions
 from longline.defaults.owner_rule import OwnerRule
 from longline.defaults.run_log import RunLog
@@ -16,15 +19,22 @@ from longline.hookspecs import hookimpl
 from longline.runs.listeners import RunListener
 from longline.services.server import Server
 from longline.settings import Settings, SettingsSection
+from longline.storage.cipher import Cipher
 from longline.tasks import BackgroundTask
 
 
 @hookimpl
 def register_settings() -> Sequence[SettingsSection]:
     return [
+        SettingsSection("encryption", EncryptionSettings),
         SettingsSection("langgraph", LangGraphJsonSettings),
         SettingsSection("static_tokens", StaticTokensSettings),
     ]
+
+
+@hookimpl
+def register_ciphers(settings: Settings) -> Sequence[Cipher]:
+    return ciphers(settings)
 
 
 @hookimpl
@@ -55,7 +65,12 @@ def observe_runs() -> Sequence[RunListener]:
 
 @hookimpl
 def register_background_tasks(server: Server) -> Sequence[BackgroundTask]:
-    return [BackgroundTask(name="load graphs", run=server.graphs.load_all)]
+    return [
+        BackgroundTask(name="load graphs", run=server.graphs.load_all),
+        BackgroundTask(name="crons", run=server.cron_ticker.run),
+        BackgroundTask(name="sweep", run=server.retention.run),
+        BackgroundTask(name="collections", run=partial(delete_expired, server.collections)),
+    ]
 
 
 @hookimpl

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 
@@ -18,7 +19,9 @@ from longline.settings import SettingsModel
 
 logger = logging.getLogger(__name__)
 
-_ACTED_ON = frozenset({"$schema", "graphs", "dependencies", "env"})
+SECTIONS: Final = ("auth", "checkpointer", "encryption", "http", "store", "webhooks")
+"""Keys whose objects are settings of the server or of a plugin; whoever has the settings checks what is in them."""
+_ACTED_ON = frozenset({"$schema", "graphs", "dependencies", "env", *SECTIONS})
 _ABOUT_IMAGES = frozenset({
     "_INTERNAL_docker_tag", "api_version", "base_image", "dockerfile_lines", "image_distro", "keep_pkg_tools",
     "node_version", "pip_config_file", "pip_installer", "python_version", "source",
@@ -52,6 +55,8 @@ class LangGraphJson:
     folders: tuple[Path, ...]
     """What its graphs may import from, first come first: its dependencies that are folders, and its own folder."""
     env: str | Mapping[str, str] = field(repr=False)
+    sections: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+    """What it says below the keys of SECTIONS, as it is written."""
     missing: tuple[str, ...] = ()
     """Dependencies that are neither a folder nor an installed package."""
     unused: tuple[str, ...] = ()
@@ -66,6 +71,7 @@ def read_langgraph_json(path: Path) -> LangGraphJson:
     graphs = _graphs(document.get("graphs"), faults)
     dependencies = _dependencies(document.get("dependencies", []), faults)
     env = _env(document.get("env", {}), faults)
+    sections = _sections(document, faults)
     if faults:
         raise SettingsError([f"{path}: {fault}" for fault in faults])
     found = {name: _folder(path.parent, name) for name in dependencies}
@@ -75,6 +81,7 @@ def read_langgraph_json(path: Path) -> LangGraphJson:
         graphs=graphs,
         folders=tuple(dict.fromkeys([*folders, path.parent])),
         env=env,
+        sections=sections,
         missing=tuple(name for name, folder in found.items() if folder is None and not _is_installed(name)),
         unused=tuple(sorted(document.keys() - _ACTED_ON - _ABOUT_IMAGES)),
     )
@@ -104,14 +111,9 @@ def _load(graph_id: str, reference: str, file: LangGraphJson) -> object:
 
 
 def _warn(file: LangGraphJson) -> None:
-    rest = [key for key in file.unused if key != "auth"]
-    if rest:
-        logger.warning("langgraph.json used in part", extra={"file": str(file.path), "not_acted_on": ", ".join(rest)})
-    if "auth" in file.unused:
-        logger.warning(
-            "auth of langgraph.json not enforced",
-            extra={"file": str(file.path), "consequence": "its handlers are never called"},
-        )
+    if file.unused:
+        facts = {"file": str(file.path), "not_acted_on": ", ".join(file.unused)}
+        logger.warning("langgraph.json used in part", extra=facts)
     for name in file.missing:
         logger.warning("dependency not found", extra={"file": str(file.path), "dependency": name})
 
@@ -186,6 +188,17 @@ def _env(value: object, faults: list[str]) -> str | dict[str, str]:
         return {name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items()}
     faults.append(f'"env" must be a file, e.g. ".env", or an object of names and values; got {_kind(value)}')
     return {}
+
+
+def _sections(document: Mapping[str, object], faults: list[str]) -> dict[str, Mapping[str, object]]:
+    sections: dict[str, Mapping[str, object]] = {}
+    for key in SECTIONS:
+        value = document.get(key)
+        if isinstance(value, dict):
+            sections[key] = value
+        elif value is not None:
+            faults.append(f'"{key}" must be an object; got {_kind(value)}')
+    return sections
 
 
 def _kind(value: object) -> str:

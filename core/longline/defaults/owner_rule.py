@@ -1,5 +1,7 @@
 """The default access rule: you see what you own, and the server's own assistants."""
 
+from typing import Final
+
 from longline.auth.access import Action
 from longline.auth.principal import Principal
 from longline.models.filters import EVERYTHING, AnyOf, Equals, Filter
@@ -14,6 +16,7 @@ class OwnerRule:
     """Stamps `metadata.owner` on what a caller makes and filters by it. Where authentication is off it does nothing."""
 
     name = "owner"
+    is_default: Final = True
 
     async def decide(self, principal: Principal, action: Action, value: JsonObject) -> Filter:
         """See AccessRule."""

@@ -1,4 +1,4 @@
-"""Reading a run: stored events first, then live ones, without a gap or a double."""
+"""Reading a run, or a thread: stored events first, then live ones, without a gap or a double."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from longline.errors import SlowSubscriberError
-from longline.events.hub import EventHub, LiveReader, RunEnd
-from longline.models.events import EventId, RunEvent
+from longline.events.hub import EventHub, LiveReader, RunEnd, ThreadEntry
+from longline.models.events import THREAD_BEGINNING, EventId, RunEvent, ThreadPlace
 from longline.storage.protocols import EventLog
 
 _PAGE_EVENTS = 500
@@ -18,14 +18,17 @@ class RunReader:
     """One reader of one run. Attached before the run's state is looked at, so that nothing slips between.
 
     `after` None reads live events only; an id replays what the log holds after it. Events are committed before they are
-    live, so a live event that the log already gave is recognised by its id and dropped.
+    live, so a live event that the log already gave is recognised by its id and dropped. With `only_end` there are no
+    events, only `wait_for_end`: a run that nobody else reads has nothing to encode then.
     """
 
-    def __init__(self, hub: EventHub, log: EventLog, run_id: str, *, after: EventId | None) -> None:
+    def __init__(
+        self, hub: EventHub, log: EventLog, run_id: str, *, after: EventId | None, only_end: bool = False
+    ) -> None:
         self._hub = hub
         self._log = log
         self._run_id = run_id
-        self._live: LiveReader = hub.attach(run_id)
+        self._live: LiveReader = hub.attach(run_id, only_end=only_end)
         self._after = after
         self._is_replaying = after is not None
         self._is_kept = False
@@ -96,6 +99,87 @@ class RunReader:
         if not self._is_kept:
             raise SlowSubscriberError(self._run_id)
         self._live.take()  # what came after the drop is in the log too
+        if self._after is None:
+            self._after = self._live.before_overflow
+        self._live.has_overflowed = False
+        self._is_replaying = True
+
+
+class ThreadReader:
+    """One reader of a thread. Attached before the thread's state is looked at, so that nothing slips between.
+
+    `after` None reads live entries only; a place replays what the log keeps after it. Everything that is kept is
+    committed before it is live, the end of a run too; entries that were read already are recognised by their place.
+    """
+
+    def __init__(self, hub: EventHub, log: EventLog, thread_id: str, *, after: ThreadPlace | None) -> None:
+        self._hub = hub
+        self._log = log
+        self._thread_id = thread_id
+        self._live = hub.attach_thread(thread_id)
+        self._after = after
+        self._is_replaying = after is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start_after(self, place: ThreadPlace) -> None:
+        """Replay from this place after all. Only before the first `read`."""
+        self._after = place
+        self._is_replaying = True
+
+    def close(self) -> None:
+        """Detach. Idempotent."""
+        self._hub.detach_thread(self._thread_id, self._live)
+
+    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109  # False is an answer here
+        """Whether something happened, or the thread went, within `timeout` seconds. Only before the first `read`."""
+        return await self._live.wait(timeout)
+
+    def forget(self) -> None:
+        """Drop what happened so far, the end of the thread too: the reader is attached as if it were new."""
+        self.close()
+        self._live = self._hub.attach_thread(self._thread_id)
+
+    async def read(self, timeout: float) -> Sequence[ThreadEntry] | None:  # noqa: ASYNC109  # None is an answer here
+        """The next entries, at least one; an empty list once the thread is gone; None if nothing came within `timeout`
+        seconds. Raises SlowSubscriberError for a reader that cannot catch up."""
+        while True:
+            if self._is_replaying and not self._live.is_closed:
+                after = self._after or THREAD_BEGINNING
+                page = await self._log.read_thread(self._thread_id, after=after, limit=_PAGE_EVENTS)
+                if page:
+                    self._after = page[-1].place
+                    return page
+                self._is_replaying = False
+            if not await self._live.wait(timeout):
+                return None
+            if self._live.has_overflowed:
+                self._recover()
+                continue
+            fresh = self._fresh(self._live.take())
+            if fresh:
+                return fresh
+            if self._live.is_closed:
+                return []
+
+    def _fresh(self, entries: list[ThreadEntry]) -> list[ThreadEntry]:
+        if entries and self._after is not None:
+            entries = [entry for entry in entries if entry.place > self._after]
+        if entries:
+            self._after = entries[-1].place
+        return entries
+
+    def _recover(self) -> None:
+        """What was dropped is in the log, if it is kept; else the reader has lost it."""
+        if self._live.has_unkept:
+            raise SlowSubscriberError(self._thread_id, kind="thread")
+        self._live.take()
         if self._after is None:
             self._after = self._live.before_overflow
         self._live.has_overflowed = False

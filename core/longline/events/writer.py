@@ -103,7 +103,8 @@ class EventWriter:
         )
         for batch in batches:
             if batch.lease.run_id not in lost:
-                self._hub.publish(batch.lease.run_id, batch.events)
+                lease = batch.lease
+                self._hub.publish(lease.run_id, batch.events, thread_id=lease.thread_id, is_kept=True)
 
     def _lose(self, keys: Iterable[tuple[str, int]], error: Callable[[tuple[str, int]], LonglineError]) -> None:
         self._lost |= {key: error(key) for key in keys if key in self._open}

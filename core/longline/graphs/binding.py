@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
+
 from longline.auth.principal import LOCAL, Principal
 from longline.graphs.definition import GraphDefinition
 from longline.models.assistants import Assistant
@@ -27,6 +29,8 @@ class Injected:
     """Request headers that the operator lets through, by lower-case name."""
     checkpoint: Mapping[str, JsonValue] = field(default_factory=dict)
     """checkpoint_id, checkpoint_ns, checkpoint_map of the point to start from."""
+    cron_id: str | None = None
+    """The cron that the run is a tick of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,7 @@ def merge_config(
     own = _callers(as_object(config.get("configurable")))
     said = _callers(context or {})
     theirs, theirs_context = _callers(as_object(assistant.config.get("configurable"))), assistant.context
-    if definition.destinations & {*own, *said}:
+    if definition.destinations & {*own, *said, *injected.headers}:
         theirs, theirs_context = _without(theirs, is_secret), _without(theirs_context, is_secret)
     configurable = definition.defaults | theirs | own | said | _injected(assistant, injected)
     merged: JsonObject = {
@@ -79,7 +83,15 @@ def merge_config(
 
 
 class GraphUser(dict[str, object]):
-    """`langgraph_auth_user` as nodes get it: a mapping with the attributes of `langgraph_sdk.auth.types.BaseUser`."""
+    """`langgraph_auth_user` as nodes get it: a mapping with the attributes of `langgraph_sdk.auth.types.BaseUser`. It
+    holds a secret as a handle, so that none is shown with it; who asks for it by its key gets the text."""
+
+    def __getitem__(self, key: str) -> object:
+        return _in_clear(super().__getitem__(key))
+
+    def get(self, key: str, default: object = None) -> object:
+        """See dict."""
+        return _in_clear(super().get(key, default))
 
     @property
     def identity(self) -> str:
@@ -101,6 +113,10 @@ class GraphUser(dict[str, object]):
         """What they may do."""
         found = self.get("permissions")
         return [str(permission) for permission in found] if isinstance(found, list) else []
+
+
+def _in_clear(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def user_of(principal: Principal) -> JsonObject | None:
@@ -136,6 +152,7 @@ def _injected(assistant: Assistant, injected: Injected) -> JsonObject:
     return {
         **_callers(dict(injected.headers)),
         **{key: value for key, value in injected.checkpoint.items() if key in _CHECKPOINT_KEYS},
+        **({} if injected.cron_id is None else {"cron_id": injected.cron_id}),
         **_identity(injected.principal),
         "langgraph_request_id": injected.request_id,
         "__after_seconds__": injected.after_seconds,

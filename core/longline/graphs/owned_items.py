@@ -12,7 +12,24 @@ if TYPE_CHECKING:
 
     from langgraph.store.base import BaseStore, Item, MatchCondition, Op, Result
 
+    from longline.storage.protocols import Storage
+
 _OWNER_LABEL = "longline_owner"
+
+
+class ItemFaces:
+    """The store as one caller may see it, the same from graphs and from every protocol. With `are_placed` the access
+    rules say where each caller's items are; otherwise every caller has a part of their own."""
+
+    def __init__(self, storage: "Storage", *, are_placed: bool) -> None:
+        self._storage = storage
+        self._are_placed = are_placed
+
+    async def of(self, identity: str | None) -> "BaseStore":
+        """The store of a caller; all of it where nobody is authenticated (None). Imports LangGraph at the first
+        call."""
+        store = await self._storage.items()
+        return store if identity is None or self._are_placed else owned_items(store, identity)
 
 
 def owned_items(store: "BaseStore", identity: str) -> "BaseStore":

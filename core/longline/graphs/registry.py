@@ -11,6 +11,7 @@ from longline.graphs.definition import GraphDefinition
 from longline.graphs.factories import FactoryCall, as_graph, call_factory, is_factory
 from longline.graphs.loading import describe_cause, place_of
 from longline.slow_imports import import_langgraph
+from longline.threads import in_thread
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -88,7 +89,7 @@ class GraphRegistry:
         definition = self.require(graph_id)
         task = self._loading.get(graph_id)
         if task is None:
-            task = self._loading[graph_id] = asyncio.create_task(asyncio.to_thread(_load, definition))
+            task = self._loading[graph_id] = asyncio.create_task(in_thread(_load, definition))
         try:
             return await asyncio.shield(task)
         except GraphLoadError as error:

@@ -1,10 +1,11 @@
 """What a caller may see, as a condition on metadata that every storage can apply by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from longline.models.json import JsonValue
+from longline.errors import FilterTooWideError
+from longline.models.json import JsonObject, JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,19 @@ Filter: TypeAlias = Equals | ContainsAll | AllOf | AnyOf
 EVERYTHING = AllOf()
 NOTHING = AnyOf()
 
+_MOST_VALUES = 1_000
+_MOST_COMPARISONS = 1_000_000
+
 
 def matches(condition: Filter, metadata: Mapping[str, JsonValue]) -> bool:
-    """Whether metadata fulfils the condition. Storages that filter in their own language must agree with this."""
+    """Whether metadata fulfils the condition. Storages that filter in their own language must agree with this. Raises
+    FilterTooWideError where objects in lists would have to be compared a million times."""
     match condition:
         case Equals(key, value):
             return key in metadata and contains(metadata[key], value)
         case ContainsAll(key, values):
             found = metadata.get(key)
-            return isinstance(found, list) and all(any(contains(item, v) for item in found) for v in values)
+            return isinstance(found, list) and _holds_all(found, values, _Patience())
         case AllOf(parts):
             return all(matches(part, metadata) for part in parts)
         case AnyOf(parts):
@@ -65,14 +70,51 @@ def keys_of(condition: Filter) -> frozenset[str]:
 
 
 def contains(found: JsonValue, wanted: JsonValue) -> bool:
-    """JSON containment: objects by key, lists by element, everything else (numbers by value) by equality."""
+    """JSON containment: objects by key, lists by element, everything else (numbers by value) by equality. Raises
+    FilterTooWideError."""
+    return _holds(found, wanted, _Patience())
+
+
+class _Patience:
+    """How many comparisons of one element with another are left."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_COMPARISONS
+
+    def spend(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise FilterTooWideError
+
+
+def _holds(found: JsonValue, wanted: JsonValue, patience: _Patience) -> bool:
     if isinstance(wanted, dict):
-        return isinstance(found, dict) and all(k in found and contains(found[k], v) for k, v in wanted.items())
+        return isinstance(found, dict) and all(k in found and _holds(found[k], v, patience) for k, v in wanted.items())
     if isinstance(wanted, list):
-        return isinstance(found, list) and all(any(contains(item, w) for item in found) for w in wanted)
-    if isinstance(wanted, bool) or isinstance(found, bool):
-        return found is wanted
-    return found == wanted
+        return isinstance(found, list) and _holds_all(found, wanted, patience)
+    return not isinstance(found, list | dict) and _scalar(found) == _scalar(wanted)
+
+
+def _holds_all(found: Sequence[JsonValue], wanted: Sequence[JsonValue], patience: _Patience) -> bool:
+    """Scalars are looked up; only objects and lists are compared one by one."""
+    scalars = {_scalar(item) for item in wanted if not isinstance(item, list | dict)}
+    if scalars:
+        scalars -= {_scalar(item) for item in found if not isinstance(item, list | dict)}
+    return not scalars and all(
+        any(_tried(item, part, patience) for item in found if isinstance(item, type(part)))
+        for part in wanted
+        if isinstance(part, list | dict)
+    )
+
+
+def _tried(found: JsonValue, wanted: JsonValue, patience: _Patience) -> bool:
+    patience.spend()
+    return _holds(found, wanted, patience)
+
+
+def _scalar(value: bool | float | str | None) -> tuple[bool, bool | float | str | None]:
+    """A scalar as something to compare and look up: 1 is 1.0, but not true."""
+    return isinstance(value, bool), value
 
 
 def all_of(*parts: Filter) -> Filter:
@@ -81,6 +123,31 @@ def all_of(*parts: Filter) -> Filter:
     return flat[0] if len(flat) == 1 else AllOf(tuple(flat))
 
 
+def pairs_in(condition: Filter) -> JsonObject:
+    """The pairs that metadata must contain to fulfil the condition, as far as it says so plainly: the reverse of
+    `metadata_filter`."""
+    match condition:
+        case Equals(key, value):
+            return {key: value}
+        case AllOf(parts):
+            return {key: value for part in parts for key, value in pairs_in(part).items()}
+        case _:
+            return {}
+
+
 def metadata_filter(wanted: Mapping[str, JsonValue]) -> Filter:
-    """The condition that metadata contains every given pair."""
+    """The condition that metadata contains every given pair. Raises FilterTooWideError for over a thousand values."""
+    if _count(list(wanted.values())) > _MOST_VALUES:
+        raise FilterTooWideError
     return all_of(*(Equals(key, value) for key, value in wanted.items()))
+
+
+def _count(values: Sequence[JsonValue]) -> int:
+    """How many values there are, at any depth; it stops counting at too many."""
+    count, waiting = 0, list(values)
+    while waiting and count <= _MOST_VALUES:
+        value = waiting.pop()
+        count += 1
+        if isinstance(value, dict | list):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return count

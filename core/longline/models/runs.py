@@ -6,8 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from longline.models.collections import NewDocument
 from longline.models.json import JsonObject, JsonValue
 from longline.models.threads import NewThread, RunFailure, ThreadState
+from longline.models.ticks import CronTick
 
 
 class RunStatus(StrEnum):
@@ -91,6 +93,8 @@ class Run:
     released: int = 0
     cancel: CancelRequest | None = None
     failure: RunFailure | None = None
+    turn: int = 0
+    """The turn that the present attempt took on the thread, or its end if it never started; 0: none yet."""
 
     @property
     def lease(self) -> Lease:
@@ -113,6 +117,8 @@ class NewRun:
     thread: NewThread | None = None
     thread_metadata: JsonObject
     """Merged into the thread's metadata: which graph and assistant it belongs to."""
+    tick: CronTick | None = None
+    """The tick of a cron that this run is: it becomes a run once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +145,12 @@ class CancelledRun:
     thread_id: str
     request: CancelRequest
     ended: bool
+    turn: int = 0
+    """The turn of a run that ended at once and is still there."""
+    is_kept: bool = False
+    """Whether the log keeps the run's events and its end."""
+    at_ms: int = 0
+    """When it was cancelled, in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +172,8 @@ class RunOutcome:
     erase: bool = False
     """A rollback: the row and the run's checkpoints go, the thread's values become those of its latest checkpoint."""
     failure: RunFailure | None = None
+    records: tuple[NewDocument, ...] = ()
+    """Documents to store with the end: all of them if it is stored, none if it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

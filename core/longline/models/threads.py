@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -38,6 +38,18 @@ class ThreadState:
     error: RunFailure | None = None
 
 
+PruneStrategy = Literal["delete", "keep_latest"]
+"""What goes: the thread with all that is on it, or only what its latest checkpoints do not need."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadTtl:
+    """How long a thread stays as it is after its last activity, and what happens then."""
+
+    minutes: float
+    strategy: PruneStrategy = "delete"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
     """A thread as stored. `interrupts` maps task ids to their interrupts; `has_run` tells whether a run ever ended."""
@@ -52,6 +64,12 @@ class Thread:
     interrupts: JsonBytes | None
     error: RunFailure | None
     has_run: bool
+    ttl: ThreadTtl | None = None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When its time is up if nothing happens on it before; None if it stays."""
+        return None if self.ttl is None else self.updated_at + timedelta(minutes=self.ttl.minutes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +79,7 @@ class NewThread:
     thread_id: str
     metadata: JsonObject
     created_at: datetime
+    ttl: ThreadTtl | None = None
 
 
 ThreadSort = Literal["thread_id", "status", "created_at", "updated_at", "state_updated_at"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from longline.errors import ThreadBusyError
 from longline.models.runs import CancelRequest, Displacement, MultitaskStrategy, Run
-from longline.storage.protocols import AdmissionRule
+from longline.storage.queue import AdmissionRule
 
 
 def admission_rule(strategy: MultitaskStrategy, thread_id: str) -> AdmissionRule:
@@ -15,9 +15,13 @@ def admission_rule(strategy: MultitaskStrategy, thread_id: str) -> AdmissionRule
             return Displacement()
         if strategy == "reject":
             raise ThreadBusyError(thread_id)
-        return Displacement(
-            run_ids=tuple(run.run_id for run in unfinished),
-            request=CancelRequest(action=strategy, reason=f"{strategy} by a newer run on the thread"),
-        )
+        return Displacement(run_ids=tuple(run.run_id for run in unfinished), request=displacing_request(strategy))
 
     return admit
+
+
+def displacing_request(strategy: MultitaskStrategy) -> CancelRequest | None:
+    """What a new run of this strategy asks of unfinished ones on its thread; None if it leaves them alone."""
+    if strategy == "enqueue" or strategy == "reject":  # noqa: PLR1714  # so that the type of the rest is known
+        return None
+    return CancelRequest(action=strategy, reason=f"{strategy} by a newer run on the thread")

@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 import orjson
@@ -12,8 +15,9 @@ from longline.clock import Clock
 from longline.errors import LeaseLostError, StorageError, TooManyAttemptsError
 from longline.events.hub import EventHub, RunEnd
 from longline.events.writer import EventWriter
+from longline.graphs.owned_items import ItemFaces
 from longline.graphs.registry import GraphRegistry
-from longline.models.events import RunEvent
+from longline.models.events import RunEnding, RunEvent, milliseconds_of
 from longline.models.runs import CancelRequest, Lease, Run, RunOutcome, RunStatus
 from longline.models.threads import RunFailure, ThreadState, ThreadStatus
 from longline.runs.containment import contain, enter_run
@@ -21,12 +25,15 @@ from longline.runs.control import RunControl, Stopped
 from longline.runs.execution import Execution, GraphRunner, GraphUse, describe_state
 from longline.runs.failures import describe_cancel, describe_failure
 from longline.runs.listeners import Listeners
+from longline.runs.recorders import EndRecorders
 from longline.runs.stream_modes import StreamPart
 from longline.storage.protocols import Storage
+from longline.storage.queue import UnreadableRun
 
 logger = logging.getLogger(__name__)
 
 _FAIR_SHARE: Final = 64  # events after which a stream that never waits lets others run
+_FIRST_WORD: Final = 2  # events are numbered from 1, and the first is our own
 _RETRY_SECONDS: Final = 0.2
 _STATE_SECONDS: Final = 5.0  # a factory that hangs must not keep its run from ending
 
@@ -34,7 +41,7 @@ _STATE_SECONDS: Final = 5.0  # a factory that hangs must not keep its run from e
 class Engine:
     """Executes claimed runs."""
 
-    def __init__(  # the parts of a run, each named
+    def __init__(  # noqa: PLR0913  # the parts of a run, each named
         self,
         *,
         storage: Storage,
@@ -43,21 +50,25 @@ class Engine:
         hub: EventHub,
         writer: EventWriter,
         listeners: Listeners,
+        recorders: EndRecorders,
         clock: Clock,
         max_attempts: int,
+        items: ItemFaces,
     ) -> None:
         self._max_attempts = max_attempts
         self._storage = storage
-        self.runner = GraphRunner(graphs, storage, vault)
+        self.runner = GraphRunner(graphs, storage, vault, items)
         self._hub = hub
         self._writer = writer
         self._listeners = listeners
+        self._recorders = recorders
         self._clock = clock
 
     async def execute(self, run: Run, control: RunControl) -> None:
         """Run one attempt to its end. `control` stops its graph. Raises LeaseLostError when another worker has taken
         over or the run is gone: then nothing more is stored."""
         attempt = _Attempt(self, run)
+        started_at = self._clock()
         self._listeners.on_started(run)
         try:
             ended = await self._outcome(attempt, run, control)
@@ -69,9 +80,38 @@ class Engine:
             logger.info("run handed back", extra={"run_id": run.run_id, "attempt": run.attempt})
             return
         outcome, end = ended
-        await self._finish(run.lease, outcome)
+        values = outcome.state.values or end.result
+        records = self._recorders.of_outcome(run, outcome, values=values, started_at=started_at)
+        outcome = replace(outcome, records=records)
+        at = self._clock()
+        gone = await self._finish(run.lease, outcome, at)
+        self._recorders.announce(records)
         self._listeners.on_ended(run.lease, outcome)
+        self._tell_end(run, end, at, gone)
+
+    def _tell_end(self, run: Run, end: RunEnd, at: datetime, gone: Sequence[str]) -> None:
         self._hub.close(run.run_id, end)
+        ending = RunEnding(
+            run_id=run.run_id, turn=run.turn, status=end.status, failure=end.failure, at_ms=milliseconds_of(at)
+        )
+        self._hub.tell_thread(run.thread_id, ending, is_kept=run.spec.resumable and end.status is not None)
+        if run.spec.temporary:
+            self._hub.close_gone(run.thread_id, gone)
+
+    def tell_unreadable(self, run: UnreadableRun) -> None:
+        """A run whose row cannot be read has ended: whoever waits for it hears of it."""
+        end = RunEnd(status=RunStatus.ERROR, failure=run.failure)
+        self._hub.close(run.run_id, end)
+        ending = RunEnding(
+            run_id=run.run_id, turn=run.turn, status=end.status, failure=run.failure, at_ms=self.milliseconds()
+        )
+        self._hub.tell_thread(run.thread_id, ending, is_kept=False)
+        if run.is_thread_gone:
+            self._hub.close_gone(run.thread_id, run.others_gone)
+
+    def milliseconds(self) -> int:
+        """Now, since 1970."""
+        return milliseconds_of(self._clock())
 
     async def _outcome(self, attempt: "_Attempt", run: Run, control: RunControl) -> tuple[RunOutcome, RunEnd] | None:
         """How the attempt ended; None if it is to be handed back. Whatever goes wrong on the way, it has an end."""
@@ -174,19 +214,18 @@ class Engine:
         except StorageError as lost:
             logger.error("events not stored", extra={"run_id": run.run_id, "reason": lost.reason})  # noqa: TRY400  # not ours
 
-    async def _finish(self, lease: Lease, outcome: RunOutcome) -> None:
-        """Store the end; while the storage is away, try again: the run did end."""
+    async def _finish(self, lease: Lease, outcome: RunOutcome, at: datetime) -> Sequence[str]:
+        """Store the end; while the storage is away, try again: the run did end. The ids of unfinished runs that went
+        with it."""
         is_logged = False
         while True:
             try:
-                await self._storage.runs.finish(lease, outcome, at=self._clock())
+                return await self._storage.runs.finish(lease, outcome, at=at)
             except StorageError as error:
                 if not is_logged:
                     logger.error("run end not stored", extra={"run_id": lease.run_id, "reason": error.reason})  # noqa: TRY400  # the storage's fault, said once
                     is_logged = True
                 await asyncio.sleep(_RETRY_SECONDS)
-            else:
-                return
 
     async def publish(self, run: Run, events: list[RunEvent]) -> None:
         """Events of one attempt, in order: to the log first if they are kept, else straight to the readers here."""
@@ -196,16 +235,20 @@ class Engine:
         if run.spec.resumable:
             await self._writer.put(run.lease, events)
         else:
-            self._hub.publish(run.run_id, events)
+            self._hub.publish(run.run_id, events, thread_id=run.thread_id)
 
     async def flush(self, run: Run) -> None:
         """Wait until all events of the attempt are stored."""
         if run.spec.resumable:
             await self._writer.flush(run.lease)
 
+    def tell_first_event(self, run: Run) -> None:
+        """The graph of an attempt has begun to speak."""
+        self._listeners.on_first_event(run)
+
     def is_heard(self, run: Run) -> bool:
         """Whether anybody wants the events of this run."""
-        return run.spec.resumable or self._listeners.want_events or self._hub.has_readers(run.run_id)
+        return run.spec.resumable or self._listeners.want_events or self._hub.has_readers(run.run_id, run.thread_id)
 
 
 class _Attempt:
@@ -238,8 +281,13 @@ class _Attempt:
     async def _say(self, part: StreamPart) -> None:
         self._seq += 1
         run = self._run
+        if self._seq == _FIRST_WORD:
+            self._engine.tell_first_event(run)
         if self._engine.is_heard(run):
-            event = RunEvent(run.run_id, run.attempt, self._seq, part.mode, part.namespace, part.data)
+            event = RunEvent(
+                run.run_id, run.attempt, self._seq, part.mode, part.namespace, part.data,
+                turn=run.turn, at_ms=self._engine.milliseconds(),
+            )  # fmt: skip
             await self._engine.publish(run, [event])
 
 

@@ -10,12 +10,14 @@ from longline.auth.secrets import Vault
 from longline.encoding import encode
 from longline.graphs.binding import GraphUser
 from longline.graphs.factories import AccessContext, FactoryCall
+from longline.graphs.owned_items import ItemFaces
 from longline.graphs.registry import GraphRegistry
 from longline.models.json import JsonObject, JsonValue, as_object
 from longline.models.runs import Lease, Run, RunSpec
 from longline.models.threads import ThreadState, ThreadStatus
 from longline.runs.stream_modes import PartEncoder, StreamPart, graph_modes
 from longline.storage.protocols import Storage
+from longline.storage.retention import StateWrites
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -39,10 +41,15 @@ class GraphUse:
 class GraphRunner:
     """Opens graphs with their configuration, storage and secrets in place."""
 
-    def __init__(self, graphs: GraphRegistry, storage: Storage, vault: Vault) -> None:
+    def __init__(self, graphs: GraphRegistry, storage: Storage, vault: Vault, items: ItemFaces) -> None:
         self._graphs = graphs
         self._storage = storage
         self._vault = vault
+        self._items = items
+
+    async def state_writes(self, thread_id: str) -> StateWrites:
+        """What a state update of a thread writes, to be stored as one."""
+        return await self._storage.state_writes(thread_id)
 
     async def checkpointer(self) -> "BaseCheckpointSaver[Any]":
         """LangGraph's saver, for reading histories without a graph."""
@@ -50,25 +57,28 @@ class GraphRunner:
 
     @asynccontextmanager
     async def open(
-        self, use: GraphUse, *, lease: Lease | None = None, has_checkpoints: bool = True
+        self,
+        use: GraphUse,
+        *,
+        lease: Lease | None = None,
+        has_checkpoints: bool = True,
+        saver: "BaseCheckpointSaver[Any] | None" = None,
     ) -> "AsyncIterator[tuple[Graph, RunnableConfig, dict[str, object] | None]]":
         """The bound graph, its config with secrets as handles, and its context. Bound to a lease, what the graph writes
-        is refused once the lease is lost."""
-        saver: BaseCheckpointSaver[Any] | None = await self._storage.checkpointer(lease) if has_checkpoints else None
-        store = await self._storage.items()
+        is refused once the lease is lost; with a saver it writes there."""
+        if saver is None and has_checkpoints:
+            saver = await self._storage.checkpointer(lease)
         configurable = use.config.get("configurable")
         known = configurable if isinstance(configurable, dict) else {}
         opened: dict[str, object] = self._vault.open_as_handles(known)
-        if isinstance(known.get("langgraph_auth_user"), dict):
-            opened["langgraph_auth_user"] = GraphUser(known["langgraph_auth_user"])  # type: ignore[arg-type]  # a dict
+        found = opened.get("langgraph_auth_user")
+        if isinstance(found, dict):
+            opened["langgraph_auth_user"] = GraphUser(found)
         config: Any = {**use.config, "configurable": opened, "run_name": use.graph_id}
         context = self._vault.open_in_clear(use.context) if use.context is not None else None
         for_factory: Any = {**config, "configurable": {**opened, "__is_for_execution__": lease is not None}}
         user = opened.get("langgraph_auth_user")
-        if isinstance(user, GraphUser):
-            from longline.graphs.owned_items import owned_items  # noqa: PLC0415  # LangGraph is slow to import
-
-            store = owned_items(store, user.identity)
+        store = await self._items.of(user.identity if isinstance(user, GraphUser) else None)
         call = FactoryCall(access=use.access, config=for_factory, context=context, store=store, user=user)
         async with self._graphs.open(use.graph_id, call, checkpointer=saver) as graph:
             yield graph, config, context

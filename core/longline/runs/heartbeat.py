@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 
 from longline.errors import StorageError
 from longline.models.runs import Lease, LeaseState
-from longline.storage.protocols import RunQueue
+from longline.storage.queue import RunQueue
+from longline.threads import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Heartbeat:
         self._stop.set()
         self._nudge.set()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            await in_thread(self._thread.join)
 
     def beat_now(self) -> None:
         """Do not wait for the next beat: somebody says that there is something to learn."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from longline.models.events import RunEvent
 from longline.models.runs import Lease, Run, RunOutcome
@@ -36,12 +36,23 @@ class RunListener(Protocol):
         ...
 
 
+@runtime_checkable
+class FirstEventListener(Protocol):
+    """A RunListener that also wants to know when a graph first says something. Costs a call per attempt: unlike with
+    `wants_events` nothing is encoded for it."""
+
+    def on_first_event(self, run: Run) -> None:
+        """The graph of this attempt has said its first word; `metadata`, which is the server's, does not count."""
+        ...
+
+
 class Listeners:
     """All listeners as one, which never fails."""
 
     def __init__(self, listeners: Sequence[RunListener]) -> None:
         self._listeners = tuple(listeners)
         self.want_events = any(listener.wants_events for listener in self._listeners)
+        self._of_first_events = tuple(item for item in self._listeners if isinstance(item, FirstEventListener))
 
     def on_created(self, run: Run) -> None:
         """See RunListener."""
@@ -56,6 +67,14 @@ class Listeners:
         for listener in self._listeners:
             try:
                 listener.on_started(run)
+            except Exception:
+                logger.exception("run listener failed", extra={"listener": repr(listener), "run_id": run.run_id})
+
+    def on_first_event(self, run: Run) -> None:
+        """See FirstEventListener."""
+        for listener in self._of_first_events:
+            try:
+                listener.on_first_event(run)
             except Exception:
                 logger.exception("run listener failed", extra={"listener": repr(listener), "run_id": run.run_id})
 

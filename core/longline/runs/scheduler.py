@@ -13,7 +13,7 @@ from longline.runs.control import RunControl, Stopped
 from longline.runs.engine import Engine
 from longline.runs.heartbeat import Heartbeat
 from longline.settings import ServerSettings
-from longline.storage.protocols import RunQueue
+from longline.storage.queue import RunQueue
 
 logger = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ class Scheduler:
             if self._heartbeat.is_behind():  # a pause of the process: renew what lives before taking what seems dead
                 self._heartbeat.beat_now()
                 return
-            runs = await self._queue.claim(self.claim, limit=room)
+            runs = await self._queue.claim(self.claim, limit=room, on_unreadable=self._engine.tell_unreadable)
             for run in runs:
                 self.start(run)
             if len(runs) < room:

@@ -11,10 +11,12 @@ from longline.encoding import encode, message_fields
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-MODES: Final = ("values", "updates", "messages", "messages-tuple", "events", "debug", "tasks", "checkpoints", "custom")
+MODES: Final = (
+    "values", "updates", "messages", "messages-tuple", "events", "debug", "tasks", "checkpoints", "custom", "tools",
+)  # fmt: skip
 """The modes a run may ask for."""
 
-_PLAIN: Final = frozenset({"values", "updates", "custom", "events"})
+_PLAIN: Final = frozenset({"values", "updates", "custom", "events", "tools"})
 
 
 @dataclass(frozen=True, slots=True)

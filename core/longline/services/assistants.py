@@ -1,9 +1,10 @@
 """Assistants, as a principal may see and change them. Secrets in their configuration are sealed in and hidden out."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from longline.auth.access import Access, Action
 from longline.auth.principal import SYSTEM, Principal
@@ -12,6 +13,7 @@ from longline.clock import Clock
 from longline.errors import (
     AlreadyExistsError,
     ContextAndConfigurableError,
+    ForbiddenError,
     NotFoundError,
     ProtectedError,
     UnknownAssistantNameError,
@@ -20,10 +22,11 @@ from longline.graphs.binding import look_config
 from longline.graphs.registry import GraphRegistry
 from longline.ids import graph_assistant_id, new_id, parse_uuid
 from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
-from longline.models.filters import EVERYTHING, Filter, all_of
-from longline.models.json import JsonObject, as_object
+from longline.models.filters import EVERYTHING, Filter, all_of, pairs_in
+from longline.models.json import JsonObject, JsonValue, as_object
 from longline.models.pages import Page
 from longline.runs.execution import GraphRunner, GraphUse
+from longline.services.narrowing import narrowing
 from longline.storage.protocols import AssistantStore
 
 if TYPE_CHECKING:
@@ -32,6 +35,12 @@ if TYPE_CHECKING:
     from langgraph.pregel import Pregel
 
     OpenGraph = AbstractAsyncContextManager[tuple[Pregel[Any, Any, Any, Any], Any, Any]]
+
+
+logger = logging.getLogger(__name__)
+
+_MAKER: Final = "created_by"
+_SERVER: Final = "system"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,35 +90,42 @@ class AssistantService:
                 description=self._graphs.definition(graph_id).description,
                 config={},
                 context={},
-                metadata={"created_by": "system"},
+                metadata={_MAKER: _SERVER},
                 version=1,
                 created_at=now,
                 updated_at=now,
             )
             try:
                 await self._store.create(assistant)
-            except AlreadyExistsError:
-                continue  # from an earlier start, or from another server that starts now
+            except AlreadyExistsError:  # from an earlier start, or from another server that starts now
+                await self._look_at(assistant.assistant_id, graph_id)
+
+    async def _look_at(self, assistant_id: str, graph_id: str) -> None:
+        """The ids of graphs' own assistants are known before there is the graph: somebody may have taken one."""
+        if not _is_by_server(await self._store.get(assistant_id)):
+            logger.warning("assistant of a graph belongs to a caller", extra={"graph_id": graph_id})
 
     async def create(self, principal: Principal, new: NewAssistant) -> Assistant:
         """Store a new assistant, or find the one that is there with `do_nothing`. Raises UnknownGraphError,
         GraphLoadError, AlreadyExistsError (for anybody's id), ContextAndConfigurableError, ForbiddenError."""
         self._graphs.require(new.graph_id)
         config, context = _mirrored(new.config, new.context)
+        assistant_id = new.assistant_id or new_id()
         value: JsonObject = {
-            "assistant_id": new.assistant_id, "graph_id": new.graph_id, "config": config, "context": context,
+            "assistant_id": assistant_id, "graph_id": new.graph_id, "config": config, "context": context,
             "metadata": dict(new.metadata or {}), "name": new.name or "Untitled",
+            "if_exists": new.if_exists,
         }  # fmt: skip
         visible = await self._access.decide(principal, Action("assistants", "create"), value)
         now = self._clock()
         assistant = Assistant(
-            assistant_id=new.assistant_id or new_id(),
+            assistant_id=assistant_id,
             graph_id=new.graph_id,
             name=new.name or "Untitled",
             description=new.description,
             config=self._vault.seal(config),
             context=self._vault.seal(context),
-            metadata=as_object(value.get("metadata")),
+            metadata=_by_callers(principal, value.get("metadata")),
             version=1,
             created_at=now,
             updated_at=now,
@@ -119,7 +135,7 @@ class AssistantService:
         except AlreadyExistsError:
             if new.if_exists == "raise":
                 raise
-            return await self._existing(assistant.assistant_id, visible)
+            return await self._existing(principal, assistant.assistant_id, visible)
 
     async def get(self, principal: Principal, assistant_id: str) -> Assistant:
         """The assistant. Raises NotFoundError, ForbiddenError."""
@@ -129,17 +145,32 @@ class AssistantService:
     async def resolve(self, principal: Principal, name: str) -> Assistant:
         """The assistant to run, secrets still sealed: by its UUID, or by the id of a graph for the graph's own. Raises
         UnknownAssistantNameError, NotFoundError, ForbiddenError."""
+        assistant_id = self.id_of(name)
+        if self._is_graphs_own(assistant_id):  # whoever may run anything may run a graph: rules are asked about the run
+            assistant = await self._store.get(assistant_id)
+            if _is_by_server(assistant):
+                return assistant
+        return await self._find(principal, assistant_id)
+
+    def id_of(self, name: str) -> str:
+        """The id of an assistant, there or not: its UUID itself, or that of a graph's own. Raises
+        UnknownAssistantNameError."""
         assistant_id = parse_uuid(name)
         if assistant_id is None:
             if name not in self._graphs.graph_ids:
                 raise UnknownAssistantNameError(name, self._graphs.graph_ids)
             assistant_id = graph_assistant_id(name)
-        return await self._store.get(assistant_id, visible=await self._may(principal, "read", assistant_id))
+        return assistant_id
 
     async def search(self, principal: Principal, query: AssistantQuery) -> Page[Assistant]:
         """The matching assistants that the caller may see. Raises ForbiddenError."""
-        visible = await self._access.decide(principal, Action("assistants", "search"), {"graph_id": query.graph_id})
-        page = await self._store.search(replace(query, visible=all_of(query.visible, visible)))
+        value: JsonObject = {
+            "graph_id": query.graph_id, "metadata": pairs_in(query.metadata), "limit": query.limit,
+            "offset": query.offset,
+        }  # fmt: skip
+        visible = await self._access.decide(principal, Action("assistants", "search"), value)
+        visible = all_of(query.visible, visible, narrowing(value, pairs_in(query.metadata)))
+        page = await self._store.search(replace(query, visible=visible))
         return Page([self._shown(assistant) for assistant in page.items], page.total)
 
     async def update(self, principal: Principal, assistant_id: str, change: AssistantChange) -> Assistant:
@@ -147,21 +178,22 @@ class AssistantService:
         if change.graph_id is not None:
             self._graphs.require(change.graph_id)
         value: JsonObject = {"assistant_id": assistant_id, "graph_id": change.graph_id, "config": change.config,
-                             "context": change.context, "metadata": change.metadata, "name": change.name}  # fmt: skip
+                             "context": change.context, "metadata": dict(change.metadata or {}),
+                             "name": change.name}  # fmt: skip
         visible = await self._access.decide(principal, Action("assistants", "update"), value)
         if change.config is not None or change.context is not None:
             config, context = _mirrored(change.config, change.context)
             old = await self._store.get(assistant_id, visible=visible)
             sealed = self._vault.seal(config, old.config), self._vault.seal(context, old.context)
             change = replace(change, config=sealed[0], context=sealed[1])
-        metadata = as_object(value["metadata"]) if value["metadata"] is not None else None
-        change = replace(change, metadata=metadata)
+        metadata = _by_callers(principal, value.get("metadata"))
+        change = replace(change, metadata=metadata if metadata or change.metadata is not None else None)
         return self._shown(await self._store.update(assistant_id, change, at=self._clock(), visible=visible))
 
     async def delete(self, principal: Principal, assistant_id: str) -> None:
         """Remove it with all versions. Raises NotFoundError, ProtectedError for a graph's own, ForbiddenError."""
         visible = await self._may(principal, "delete", assistant_id)
-        if assistant_id in {graph_assistant_id(graph_id) for graph_id in self._graphs.graph_ids}:
+        if self._is_graphs_own(assistant_id):
             raise ProtectedError("assistant", assistant_id)
         await self._store.delete(assistant_id, visible=visible)
 
@@ -187,14 +219,22 @@ class AssistantService:
     async def open_graph(self, principal: Principal, name: str) -> "OpenGraph":
         """The assistant's graph, to be looked at: enter it to get (graph, config, context). Raises as `resolve`, and
         GraphLoadError."""
-        assistant = await self.resolve(principal, name)
+        assistant = await self._find(principal, self.id_of(name))
         config = look_config(assistant, principal)
         return self._runner.open(GraphUse(graph_id=assistant.graph_id, access="assistants.read", config=config))
 
-    async def _existing(self, assistant_id: str, visible: Filter) -> Assistant:
+    def _is_graphs_own(self, assistant_id: str) -> bool:
+        return assistant_id in {graph_assistant_id(graph_id) for graph_id in self._graphs.graph_ids}
+
+    async def _find(self, principal: Principal, assistant_id: str) -> Assistant:
+        return await self._store.get(assistant_id, visible=await self._may(principal, "read", assistant_id))
+
+    async def _existing(self, principal: Principal, assistant_id: str, visible: Filter) -> Assistant:
+        """An assistant that was there. Who may create one may not therefore read it."""
         try:
+            visible = all_of(visible, await self._may(principal, "read", assistant_id))
             return self._shown(await self._store.get(assistant_id, visible=visible))
-        except NotFoundError:
+        except (NotFoundError, ForbiddenError):
             raise AlreadyExistsError("assistant", assistant_id) from None
 
     async def _may(self, principal: Principal, verb: str, assistant_id: str) -> Filter:
@@ -206,6 +246,18 @@ class AssistantService:
         return replace(
             assistant, config=self._vault.hide(assistant.config), context=self._vault.hide(assistant.context)
         )
+
+
+def _is_by_server(assistant: Assistant) -> bool:
+    return assistant.metadata.get(_MAKER) == _SERVER
+
+
+def _by_callers(principal: Principal, metadata: JsonValue) -> JsonObject:
+    """Metadata as a caller may write it. Only the server makes assistants that are everybody's."""
+    given = as_object(metadata)
+    if principal.is_authenticated and given.get(_MAKER) == _SERVER:
+        return {key: value for key, value in given.items() if key != _MAKER}
+    return given
 
 
 def _mirrored(config: JsonObject | None, context: JsonObject | None) -> tuple[JsonObject, JsonObject]:

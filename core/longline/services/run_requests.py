@@ -12,7 +12,8 @@ from longline.models.assistants import Assistant
 from longline.models.filters import Filter, keys_of
 from longline.models.json import JsonObject, JsonValue
 from longline.models.runs import Durability, MultitaskStrategy, NewRun, NodeNames, RunSpec
-from longline.models.threads import NewThread
+from longline.models.threads import NewThread, ThreadTtl
+from longline.models.ticks import CronTick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class RunRequest:
     request_id: str = ""
     headers: JsonObject = field(default_factory=dict)
     """Request headers that reach the graph's configurable values."""
+    tick: CronTick | None = None
+    """The tick of a cron that asks."""
 
 
 def run_spec(
@@ -59,7 +62,7 @@ def run_spec(
         config=vault.seal(request.config),
         context=vault.seal(request.context) if request.context is not None else None,
         metadata=request.metadata,
-        injected=replace(injected, headers=vault.seal(dict(injected.headers))),
+        injected=_sealed(injected, vault),
         is_secret=vault.is_secret,
     )
     metadata = merged.config["metadata"]
@@ -82,6 +85,12 @@ def run_spec(
     )
 
 
+def _sealed(injected: Injected, vault: Vault) -> Injected:
+    """What the server injects, without secrets in clear: headers, and what is known of the user."""
+    principal = replace(injected.principal, claims=vault.seal(dict(injected.principal.claims)))
+    return replace(injected, headers=vault.seal(dict(injected.headers)), principal=principal)
+
+
 def new_run(
     request: RunRequest,
     *,
@@ -91,13 +100,15 @@ def new_run(
     stamped: JsonObject,
     visible: Filter,
     now: datetime,
+    ttl: ThreadTtl | None = None,
 ) -> NewRun:
     """The run to put on the queue. `stamped` is its metadata after the access rules, `visible` their filter: a thread
-    that is made for the run gets what the rules added, so that its maker sees it."""
+    that is made for the run gets what the rules added, so that its maker sees it; `ttl` is how long it stays."""
     due = now + timedelta(seconds=request.after_seconds)
     belongs: JsonObject = {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
     needed = keys_of(visible)
-    added = {key: value for key, value in stamped.items() if key not in request.metadata or key in needed}
+    said = request.metadata
+    added = {key: value for key, value in stamped.items() if key not in said or key in needed or said[key] != value}
     is_made_here = request.thread_id is None or request.if_not_exists == "create"
     return NewRun(
         run_id=injected.run_id,
@@ -108,6 +119,9 @@ def new_run(
         multitask_strategy=request.multitask_strategy,
         created_at=due,
         not_before=due,
-        thread=NewThread(thread_id=injected.thread_id, metadata=added, created_at=now) if is_made_here else None,
+        thread=NewThread(thread_id=injected.thread_id, metadata=added, created_at=now, ttl=ttl)
+        if is_made_here
+        else None,
         thread_metadata=belongs,
+        tick=request.tick,
     )

@@ -7,18 +7,20 @@ from dataclasses import replace
 from longline.auth.access import Access, Action
 from longline.auth.principal import Principal
 from longline.auth.secrets import Vault
+from longline.auth.urls import UrlPolicies
 from longline.clock import Clock
 from longline.errors import NotCancellableError, NotFoundError
 from longline.events.hub import EventHub, RunEnd
 from longline.events.replay import RunReader
 from longline.graphs.binding import Injected
 from longline.graphs.registry import GraphRegistry
-from longline.ids import new_id
-from longline.models.events import EventId
+from longline.ids import new_id, tick_run_id
+from longline.models.events import EventId, RunEnding, milliseconds_of
 from longline.models.filters import EVERYTHING, Filter
 from longline.models.json import JsonObject
 from longline.models.runs import (
     Admission,
+    CancelledRun,
     CancelRequest,
     Claim,
     NewRun,
@@ -26,9 +28,12 @@ from longline.models.runs import (
     RunQuery,
     RunStatus,
 )
-from longline.runs.admission import admission_rule
+from longline.models.threads import ThreadTtl
+from longline.runs.admission import admission_rule, displacing_request
 from longline.runs.listeners import Listeners
+from longline.runs.recorders import EndRecorders
 from longline.runs.scheduler import Scheduler
+from longline.runs.shown import shown_run
 from longline.services.assistants import AssistantService
 from longline.services.run_requests import RunRequest, new_run, run_spec
 from longline.storage.protocols import Storage
@@ -46,8 +51,11 @@ class RunService:
         scheduler: Scheduler,
         hub: EventHub,
         listeners: Listeners,
+        recorders: EndRecorders,
+        urls: UrlPolicies,
         access: Access,
         vault: Vault,
+        default_ttl: ThreadTtl | None,
         clock: Clock,
     ) -> None:
         self._storage = storage
@@ -56,15 +64,19 @@ class RunService:
         self._scheduler = scheduler
         self._hub = hub
         self._listeners = listeners
+        self._recorders = recorders
+        self._urls = urls
         self._access = access
         self._vault = vault
+        self._default_ttl = default_ttl
         self._clock = clock
 
     # -- creating ---------------------------------------------------------------------------------------------------
 
     async def create(self, principal: Principal, request: RunRequest) -> Run:
         """Put a run on the queue; it starts at once where there is room. Raises NotFoundError (thread or assistant),
-        UnknownAssistantNameError, GraphLoadError, ThreadBusyError, ContextAndConfigurableError, ForbiddenError."""
+        UnknownAssistantNameError, GraphLoadError, ThreadBusyError, ContextAndConfigurableError, ForbiddenError,
+        UrlRefusedError for its webhook, and AlreadyExistsError for a tick that its cron does not have any more."""
         new, visible = await self._prepare(principal, request)
         return await self._enqueue(new, visible)
 
@@ -74,10 +86,12 @@ class RunService:
         prepared = [await self._prepare(principal, request) for request in requests]
         return [await self._enqueue(new, visible) for new, visible in prepared]
 
-    async def watch(self, principal: Principal, request: RunRequest) -> tuple[Run, RunReader]:
-        """As `create`, with a reader that misses nothing. The caller closes it."""
+    async def watch(
+        self, principal: Principal, request: RunRequest, *, only_end: bool = False
+    ) -> tuple[Run, RunReader]:
+        """As `create`, with a reader that misses nothing; with `only_end` it gets no events. The caller closes it."""
         new, visible = await self._prepare(principal, request)
-        reader = RunReader(self._hub, self._storage.events, new.run_id, after=None)
+        reader = RunReader(self._hub, self._storage.events, new.run_id, after=None, only_end=only_end)
         if request.resumable:
             reader.expect_kept()
         try:
@@ -87,13 +101,17 @@ class RunService:
             raise
 
     async def _prepare(self, principal: Principal, request: RunRequest) -> tuple[NewRun, Filter]:
+        if request.webhook is not None:
+            self._urls.check("webhook", request.webhook)
         assistant = await self._assistants.resolve(principal, request.assistant)
         definition = self._graphs.require(assistant.graph_id)
-        run_id, thread_id = new_id(), request.thread_id or new_id()
+        tick, thread_id = request.tick, request.thread_id or new_id()
+        run_id = new_id() if tick is None else tick_run_id(tick.cron_id, tick.tick)
         value: JsonObject = {
             "assistant_id": assistant.assistant_id, "thread_id": thread_id, "run_id": run_id, "status": "pending",
             "metadata": dict(request.metadata), "multitask_strategy": request.multitask_strategy,
             "if_not_exists": request.if_not_exists, "after_seconds": request.after_seconds,
+            "prevent_insert_if_inflight": request.multitask_strategy == "reject",
             "kwargs": {"input": request.input, "command": request.command, "config": request.config},
         }  # fmt: skip
         visible = await self._access.decide(principal, Action("threads", "create_run"), value)
@@ -107,8 +125,10 @@ class RunService:
             after_seconds=request.after_seconds,
             headers=request.headers,
             checkpoint=request.checkpoint,
+            cron_id=None if tick is None else tick.cron_id,
         )
-        spec = run_spec(request, assistant=assistant, definition=definition, injected=injected, vault=self._vault)
+        asked = replace(request, metadata=metadata)
+        spec = run_spec(asked, assistant=assistant, definition=definition, injected=injected, vault=self._vault)
         made = new_run(
             request,
             spec=spec,
@@ -117,6 +137,7 @@ class RunService:
             stamped=metadata,
             visible=visible,
             now=self._clock(),
+            ttl=self._default_ttl,
         )
         return made, visible
 
@@ -129,7 +150,8 @@ class RunService:
     async def _admit(self, new: NewRun, visible: Filter, claim: Claim | None) -> Run:
         rule = admission_rule(new.multitask_strategy, new.thread_id)
         try:
-            admission = await self._storage.runs.enqueue(new, admit=rule, claim=claim, visible=visible)
+            record = self._recorders.rule(displacing_request(new.multitask_strategy))
+            admission = await self._storage.runs.enqueue(new, admit=rule, claim=claim, visible=visible, record=record)
         except BaseException:
             if claim is not None:
                 self._scheduler.unreserve()
@@ -146,10 +168,11 @@ class RunService:
         return self._shown(run)
 
     async def _displace(self, admission: Admission) -> None:
+        if admission.displaced:
+            self._recorders.announce_all()
         for displaced in admission.displaced:
             if displaced.ended:
-                is_gone = displaced.request.action == "rollback"
-                self._hub.close(displaced.run_id, RunEnd(status=None if is_gone else RunStatus.INTERRUPTED))
+                self._tell_cancelled(displaced)
             else:
                 await self._scheduler.stop_run(displaced.run_id, displaced.request)
 
@@ -157,7 +180,7 @@ class RunService:
 
     async def get(self, principal: Principal, thread_id: str, run_id: str) -> Run:
         """The run. Raises NotFoundError, ForbiddenError."""
-        await self._require_thread(principal, thread_id, "read")
+        await self._require_thread(principal, thread_id, "read", {"run_id": run_id})
         return self._shown(await self._storage.runs.get(thread_id, run_id))
 
     async def search(self, principal: Principal, query: RunQuery) -> Sequence[Run]:
@@ -169,14 +192,21 @@ class RunService:
         return [self._shown(run) for run in await self._storage.runs.search(query)]
 
     async def join(
-        self, principal: Principal, thread_id: str, run_id: str, *, after: EventId | None = None
+        self,
+        principal: Principal,
+        thread_id: str,
+        run_id: str,
+        *,
+        after: EventId | None = None,
+        only_end: bool = False,
     ) -> tuple[Run, RunReader]:
         """A reader of a run that exists: with `after` it replays what was kept; an id that the run has not reached yet
-        counts as none. The caller closes it. Raises NotFoundError, ForbiddenError."""
-        await self._require_thread(principal, thread_id, "read")
+        counts as none; with `only_end` it gets no events. The caller closes it. Raises NotFoundError,
+        ForbiddenError."""
+        await self._require_thread(principal, thread_id, "read", {"run_id": run_id})
         if after is not None and after > await self._storage.events.last(run_id):
             after = None
-        reader = RunReader(self._hub, self._storage.events, run_id, after=after)
+        reader = RunReader(self._hub, self._storage.events, run_id, after=after, only_end=only_end)
         try:
             run = await self._storage.runs.get(thread_id, run_id)
             if run.spec.resumable:
@@ -198,7 +228,7 @@ class RunService:
         self, principal: Principal, thread_id: str, run_ids: Sequence[str], request: CancelRequest
     ) -> None:
         """Cancel runs of a thread. Raises NotFoundError if none exists, NotCancellableError if all have ended."""
-        await self._require_thread(principal, thread_id, "update")
+        await self._require_thread(principal, thread_id, "update", {"action": request.action})
         found = await self._storage.runs.search(RunQuery(thread_id=thread_id, run_ids=run_ids, limit=len(run_ids)))
         if not found:
             raise NotFoundError("run", ", ".join(run_ids))
@@ -208,7 +238,8 @@ class RunService:
         self, principal: Principal, statuses: tuple[RunStatus, ...], request: CancelRequest
     ) -> None:
         """Cancel every unfinished run of these statuses that the caller may touch. Raises NotFoundError if none is."""
-        visible = await self._access.decide(principal, Action("threads", "update"), {"metadata": {}})
+        value: JsonObject = {"metadata": {}, "action": request.action}
+        visible = await self._access.decide(principal, Action("threads", "update"), value)
         found = await self._storage.runs.search(RunQuery(statuses=statuses, limit=10_000))
         mine = [run.run_id for run in found if visible == EVERYTHING or await self._is_visible(run, visible)]
         if not mine:
@@ -217,29 +248,39 @@ class RunService:
 
     async def delete(self, principal: Principal, thread_id: str, run_id: str) -> None:
         """Remove a run; one that is running is dropped. Raises NotFoundError, ForbiddenError."""
-        await self._require_thread(principal, thread_id, "delete")
+        await self._require_thread(principal, thread_id, "delete", {"run_id": run_id})
+        run = await self._storage.runs.get(thread_id, run_id)
         if await self._storage.runs.delete(thread_id, run_id):
             self._scheduler.abandon(run_id)
         self._hub.close(run_id, RunEnd(status=None))
+        if not run.status.is_terminal:
+            ending = RunEnding(run_id=run_id, turn=run.turn, status=None, at_ms=milliseconds_of(self._clock()))
+            self._hub.tell_thread(thread_id, ending, is_kept=False)
 
     async def _cancel(self, run_ids: Sequence[str], request: CancelRequest) -> None:
-        cancelled = await self._storage.runs.cancel(run_ids, request, at=self._clock())
+        record = self._recorders.rule(request)
+        cancelled = await self._storage.runs.cancel(run_ids, request, at=self._clock(), record=record)
         if not cancelled:
             raise NotCancellableError
+        self._recorders.announce_all()
         for run in cancelled:
             if run.ended:
-                is_gone = request.action == "rollback"
-                self._hub.close(run.run_id, RunEnd(status=None if is_gone else RunStatus.INTERRUPTED))
+                self._tell_cancelled(run)
             else:
                 await self._scheduler.stop_run(run.run_id, request)
 
+    def _tell_cancelled(self, run: CancelledRun) -> None:
+        status = None if run.request.action == "rollback" else RunStatus.INTERRUPTED
+        self._hub.close(run.run_id, RunEnd(status=status))
+        ending = RunEnding(run_id=run.run_id, turn=run.turn, status=status, at_ms=run.at_ms)
+        self._hub.tell_thread(run.thread_id, ending, is_kept=run.is_kept)
+
     # -- shared -----------------------------------------------------------------------------------------------------
 
-    async def _require_thread(self, principal: Principal, thread_id: str, verb: str) -> None:
-        """Runs are seen through their thread."""
-        visible = await self._access.decide(
-            principal, Action("threads", verb), {"thread_id": thread_id, "metadata": {}}
-        )
+    async def _require_thread(self, principal: Principal, thread_id: str, verb: str, more: JsonObject) -> None:
+        """Runs are seen through their thread. `more` is what rules are told beside its id."""
+        value: JsonObject = {"thread_id": thread_id, "metadata": {}, **more}
+        visible = await self._access.decide(principal, Action("threads", verb), value)
         if visible != EVERYTHING:
             await self._storage.threads.get(thread_id, visible=visible)
 
@@ -251,6 +292,4 @@ class RunService:
         return True
 
     def _shown(self, run: Run) -> Run:
-        spec = run.spec
-        context = self._vault.hide(spec.context) if spec.context is not None else None
-        return replace(run, spec=replace(spec, config=self._vault.hide(spec.config), context=context))
+        return shown_run(self._vault, run)

@@ -1,13 +1,24 @@
 """What plugins get once the server is assembled: its services, by name."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from longline.auth.authenticator import Credentials
+from longline.auth.principal import Principal
+from longline.auth.urls import UrlPolicies
 from longline.graphs.registry import GraphRegistry
+from longline.models.counts import StorageCounts
 from longline.models.json import JsonObject
+from longline.models.served import ServedProtocol
 from longline.runs.scheduler import Scheduler
 from longline.services.assistants import AssistantService
+from longline.services.collections import Collections
+from longline.services.cron_ticks import CronTicker
+from longline.services.crons import CronService
+from longline.services.items import ItemService
+from longline.services.retention import RetentionService
 from longline.services.runs import RunService
+from longline.services.thread_streams import ThreadStreamService
 from longline.services.threads import ThreadService
 from longline.settings import Settings
 from longline.storage.protocols import StorageFacts
@@ -22,12 +33,33 @@ class Server:
     settings: Settings
     assistants: AssistantService
     threads: ThreadService
+    thread_streams: ThreadStreamService
     runs: RunService
+    items: ItemService
+    retention: RetentionService
+    crons: CronService
+    cron_ticker: CronTicker
     scheduler: Scheduler
     graphs: GraphRegistry
     tools: ToolRegistry
+    collections: Collections
+    """What plugins keep, by the names that they declared (`register_collections`)."""
+    urls: UrlPolicies
+    """Where URLs that callers give may point."""
+    post_within: Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
+    """POST a body with headers to a path of this server and get the status, without a socket. The call passes limits
+    and authentication like one from outside, and shows no credentials but those among the headers."""
     storage_facts: StorageFacts
     check_storage: Callable[[], Awaitable[None]]
     """One small read; raises StorageError."""
+    count_storage: Callable[[], Awaitable[StorageCounts]]
+    """How much the storage holds, over all owners: for operators, not for callers. Raises StorageError."""
+    authenticate: Callable[[Credentials], Awaitable[Principal]]
+    """Who shows these credentials: what every protocol's requests go through, for who serves something beside them.
+    LOCAL where authentication is off. Raises UnauthenticatedError."""
+    is_authenticated: bool
+    """Whether callers must show who they are. If not, everyone is LOCAL."""
+    protocols: Callable[[], Sequence[ServedProtocol]]
+    """What is served, by path; nothing while the server is put together."""
     describe: Callable[[], Mapping[str, JsonObject]]
     """What the plugins say about the server (`describe_server`), by section."""

@@ -1,7 +1,7 @@
 """Threads, their state and their history, as a principal may see and change them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,23 +10,33 @@ from longline.auth.principal import Principal
 from longline.clock import Clock
 from longline.errors import (
     AlreadyExistsError,
-    InvalidInputError,
-    LonglineError,
+    ForbiddenError,
     NotFoundError,
     ThreadBusyError,
     ThreadWithoutGraphError,
 )
-from longline.events.hub import EventHub, RunEnd
+from longline.events.hub import EventHub, StateUpdated
 from longline.graphs.binding import identity_keys
 from longline.ids import new_id
-from longline.models.filters import Filter, all_of
+from longline.models.filters import Filter, all_of, pairs_in
 from longline.models.json import JsonObject, JsonValue, as_object
 from longline.models.pages import Page
-from longline.models.threads import NewThread, Thread, ThreadFootprint, ThreadQuery, ThreadStatus
+from longline.models.threads import (
+    NewThread,
+    PruneStrategy,
+    Thread,
+    ThreadFootprint,
+    ThreadQuery,
+    ThreadStatus,
+    ThreadTtl,
+)
 from longline.runs.execution import GraphRunner, GraphUse, describe_state, to_command
 from longline.runs.scheduler import Scheduler
 from longline.services.footprint import measure
+from longline.services.input_errors import as_input_error
+from longline.services.narrowing import chosen_ids, narrowing
 from longline.storage.protocols import ThreadStore
+from longline.storage.retention import Retention
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -63,9 +73,13 @@ class ThreadService:
         scheduler: Scheduler,
         hub: EventHub,
         access: Access,
+        retention: Retention,
+        default_ttl: ThreadTtl | None,
         clock: Clock,
     ) -> None:
         self._store = store
+        self._retention = retention
+        self._default_ttl = default_ttl
         self._runner = runner
         self._scheduler = scheduler
         self._hub = hub
@@ -80,19 +94,25 @@ class ThreadService:
         metadata: JsonObject | None = None,
         if_exists: Literal["raise", "do_nothing"] = "raise",
         supersteps: Sequence[Sequence[StateUpdate]] = (),
+        ttl: ThreadTtl | None = None,
     ) -> Thread:
-        """A new thread, with the state that `supersteps` make (then metadata.graph_id must name the graph). Raises
-        AlreadyExistsError, InvalidInputError, ForbiddenError."""
+        """A new thread, with the state that `supersteps` make (then metadata.graph_id must name the graph). Without
+        `ttl` it stays as long as the settings say. Raises AlreadyExistsError, InvalidInputError, ForbiddenError."""
         thread_id = thread_id or new_id()
         value: JsonObject = {"thread_id": thread_id, "metadata": dict(metadata or {}), "if_exists": if_exists}
         visible = await self._access.decide(principal, Action("threads", "create"), value)
-        new = NewThread(thread_id=thread_id, metadata=as_object(value.get("metadata")), created_at=self._clock())
+        new = NewThread(
+            thread_id=thread_id,
+            metadata=as_object(value.get("metadata")),
+            created_at=self._clock(),
+            ttl=ttl or self._default_ttl,
+        )
         try:
             thread = await self._store.create(new)
         except AlreadyExistsError:
             if if_exists == "raise":
                 raise
-            return await self._existing(thread_id, visible)
+            return await self._existing(principal, thread_id, visible)
         if supersteps:
             await self._replay(principal, thread, supersteps)
             return await self._store.get(thread_id)
@@ -104,30 +124,57 @@ class ThreadService:
 
     async def search(self, principal: Principal, query: ThreadQuery) -> Page[Thread]:
         """The matching threads that the caller may see. Raises ForbiddenError."""
-        visible = await self._access.decide(principal, Action("threads", "search"), {})
-        return await self._store.search(replace(query, visible=all_of(query.visible, visible)))
+        value: JsonObject = {
+            "metadata": pairs_in(query.metadata), "values": pairs_in(query.values), "status": query.status,
+            "ids": list(query.thread_ids) if query.thread_ids is not None else None, "limit": query.limit,
+            "offset": query.offset,
+        }  # fmt: skip
+        visible = await self._access.decide(principal, Action("threads", "search"), value)
+        visible = all_of(query.visible, visible, narrowing(value, pairs_in(query.metadata)))
+        query = replace(query, thread_ids=chosen_ids(value, query.thread_ids), visible=visible)
+        return await self._store.search(query)
 
-    async def update(self, principal: Principal, thread_id: str, *, metadata: JsonObject) -> Thread:
-        """Merge into the metadata. Raises NotFoundError, ForbiddenError."""
+    async def update(
+        self, principal: Principal, thread_id: str, *, metadata: JsonObject, ttl: ThreadTtl | None = None
+    ) -> Thread:
+        """Merge into the metadata, and with `ttl` set how long the thread stays. Raises NotFoundError,
+        ForbiddenError."""
         value: JsonObject = {"thread_id": thread_id, "metadata": dict(metadata)}
         visible = await self._access.decide(principal, Action("threads", "update"), value)
         return await self._store.update(
-            thread_id, metadata=as_object(value.get("metadata")), at=self._clock(), visible=visible
+            thread_id, metadata=as_object(value.get("metadata")), at=self._clock(), ttl=ttl, visible=visible
         )
 
     async def delete(self, principal: Principal, thread_id: str) -> None:
         """Remove the thread with all that is on it; its unfinished runs are dropped. Raises NotFoundError."""
         visible = await self._may(principal, "delete", thread_id)
-        for run_id in await self._store.delete(thread_id, visible=visible):
+        gone = await self._store.delete(thread_id, visible=visible)
+        for run_id in gone:
             self._scheduler.abandon(run_id)
-            self._hub.close(run_id, RunEnd(status=None))
+        self._hub.close_gone(thread_id, gone)
+
+    async def prune(self, principal: Principal, thread_ids: Sequence[str], strategy: PruneStrategy) -> int:
+        """Remove threads, or all of their checkpoints but the latest; how many. Those that the caller cannot see are
+        passed over, and so are busy ones where the thread is to stay. Raises ForbiddenError."""
+        pruned = 0
+        for thread_id in dict.fromkeys(thread_ids):
+            try:
+                if strategy == "delete":
+                    await self.delete(principal, thread_id)
+                else:
+                    visible = await self._may(principal, "update", thread_id)
+                    await self._retention.keep_latest(thread_id, visible=visible)
+            except (NotFoundError, ThreadBusyError):
+                continue
+            pruned += 1
+        return pruned
 
     async def copy(self, principal: Principal, thread_id: str) -> Thread:
         """A new thread with the same metadata, state and history. Raises NotFoundError, ForbiddenError."""
-        visible = await self._may(principal, "read", thread_id)
-        value: JsonObject = {"thread_id": thread_id, "metadata": {}}
+        visible, copy_id = await self._may(principal, "read", thread_id), new_id()
+        value: JsonObject = {"thread_id": copy_id, "metadata": {}}
         await self._access.decide(principal, Action("threads", "create"), value)
-        copied = await self._store.copy(thread_id, new_id(), at=self._clock(), visible=visible)
+        copied = await self._store.copy(thread_id, copy_id, at=self._clock(), visible=visible)
         stamped = as_object(value.get("metadata"))
         if not stamped:
             return copied
@@ -179,10 +226,13 @@ class ThreadService:
         if thread.status is ThreadStatus.BUSY:
             raise ThreadBusyError(thread_id)
         use = _use(principal, thread, "threads.update", checkpoint)
-        async with self._runner.open(use) as (graph, config, _):
-            with _as_input_error():
+        writes = await self._runner.state_writes(thread_id)
+        async with self._runner.open(use, saver=writes.saver) as (graph, config, _):
+            with as_input_error():
                 updated = await graph.aupdate_state(config, values, as_node)
-            await self._remember(graph, thread_id)
+            await writes.commit()
+            with suppress(ThreadBusyError):  # a run that came since then starts from this, and says how it leaves it
+                await self._remember(graph, thread_id)
         return dict(updated["configurable"])
 
     async def _replay(self, principal: Principal, thread: Thread, supersteps: Sequence[Sequence[StateUpdate]]) -> None:
@@ -193,18 +243,23 @@ class ThreadService:
             for step in supersteps
         ]
         async with self._runner.open(_use(principal, thread, "threads.update", None)) as (graph, config, _):
-            with _as_input_error():
+            with as_input_error():
                 await graph.abulk_update_state(config, steps)
             await self._remember(graph, thread.thread_id)
 
     async def _remember(self, graph: Any, thread_id: str) -> None:  # a Pregel
         head: RunnableConfig = {"configurable": {"thread_id": thread_id}}
-        await self._store.set_state(thread_id, describe_state(await graph.aget_state(head)), at=self._clock())
+        state = await graph.aget_state(head)
+        turn = await self._store.set_state(thread_id, describe_state(state), at=self._clock())
+        self._hub.publish_update(thread_id, StateUpdated(turn=turn, state=state))
 
-    async def _existing(self, thread_id: str, visible: Filter) -> Thread:
+    async def _existing(self, principal: Principal, thread_id: str, visible: Filter) -> Thread:
+        """A thread that was there. Who may create one may not therefore read it."""
         try:
-            return await self._store.get(thread_id, visible=visible)
-        except NotFoundError:
+            return await self._store.get(
+                thread_id, visible=all_of(visible, await self._may(principal, "read", thread_id))
+            )
+        except (NotFoundError, ForbiddenError):
             raise AlreadyExistsError("thread", thread_id) from None
 
     async def _may(self, principal: Principal, verb: str, thread_id: str) -> Filter:
@@ -231,19 +286,3 @@ def _use(
     configurable: JsonObject = {"checkpoint_ns": "", **chosen, "thread_id": thread.thread_id, "graph_id": graph_id}
     configurable |= identity_keys(principal)
     return GraphUse(graph_id=graph_id, access=access, config={"configurable": configurable})
-
-
-@contextmanager
-def _as_input_error() -> Iterator[None]:
-    """What a graph raises at an update is the caller's mistake; our own errors are what they are."""
-    from langgraph.errors import InvalidUpdateError  # noqa: PLC0415  # LangGraph is slow to import
-
-    try:
-        yield
-    except (InvalidUpdateError, ValueError, TypeError) as error:
-        raise InvalidInputError(str(error)) from error
-    except LonglineError:
-        raise
-    except Exception as error:  # a reducer may raise anything at a value that is not for it
-        described = f"{type(error).__name__}: {error}"
-        raise InvalidInputError(described) from error

@@ -1,31 +1,26 @@
 """The storage protocols. A method that promises atomicity does all of its work in one transaction, or none of it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
-from longline.models.events import EventBatch, EventId, RunEvent
+from longline.models.counts import StorageCounts
+from longline.models.events import EventBatch, EventId, KeptEntry, RunEvent, ThreadPlace
 from longline.models.filters import EVERYTHING, Filter
 from longline.models.json import JsonObject
 from longline.models.pages import Page
 from longline.models.runs import (
-    Admission,
-    CancelledRun,
-    CancelRequest,
-    Claim,
-    Displacement,
     Lease,
-    LeaseState,
-    NewRun,
-    Run,
-    RunOutcome,
-    RunQuery,
 )
-from longline.models.threads import NewThread, Thread, ThreadQuery, ThreadState
+from longline.models.threads import NewThread, Thread, ThreadQuery, ThreadState, ThreadTtl
 from longline.storage.capabilities import Capability
+from longline.storage.collections import CollectionStore
+from longline.storage.crons import CronStore
+from longline.storage.queue import RunQueue
+from longline.storage.retention import Retention, StateWrites
 
 if TYPE_CHECKING:  # importing LangGraph takes over a second; a server must answer before that
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -54,7 +49,7 @@ class AssistantStore(Protocol):
         ...
 
     async def delete(self, assistant_id: str, *, visible: Filter = EVERYTHING) -> None:
-        """Remove the assistant and all versions. Its runs and threads stay. Raises NotFoundError."""
+        """Remove the assistant with all versions and its crons. Its runs and threads stay. Raises NotFoundError."""
         ...
 
     async def versions(
@@ -77,7 +72,7 @@ class AssistantStore(Protocol):
 
 
 class ThreadStore(Protocol):
-    """Threads. Deleting one deletes its runs, events and checkpoints in the same transaction."""
+    """Threads. Deleting one deletes its runs, events, checkpoints and crons in the same transaction."""
 
     async def create(self, thread: NewThread) -> Thread:
         """Store an empty idle thread. Raises AlreadyExistsError if the id is taken."""
@@ -92,17 +87,25 @@ class ThreadStore(Protocol):
         ...
 
     async def update(
-        self, thread_id: str, *, metadata: JsonObject, at: datetime, visible: Filter = EVERYTHING
+        self,
+        thread_id: str,
+        *,
+        metadata: JsonObject,
+        at: datetime,
+        ttl: ThreadTtl | None = None,
+        visible: Filter = EVERYTHING,
     ) -> Thread:
-        """Merge into the metadata. Raises NotFoundError."""
+        """Merge into the metadata, and with `ttl` set how long the thread stays. Raises NotFoundError."""
         ...
 
-    async def set_state(self, thread_id: str, state: ThreadState, *, at: datetime) -> None:
-        """Store what a state update left. Raises ThreadBusyError while a run is unfinished, else NotFoundError."""
+    async def set_state(self, thread_id: str, state: ThreadState, *, at: datetime) -> int:
+        """Store what a state update left; the turn of the thread that the update took. Raises ThreadBusyError while a
+        run is unfinished, else NotFoundError."""
         ...
 
     async def copy(self, thread_id: str, new_thread_id: str, *, at: datetime, visible: Filter = EVERYTHING) -> Thread:
-        """A new idle thread with the metadata, values and checkpoints of an old one. Raises NotFoundError."""
+        """A new idle thread with the metadata, values, checkpoints and time to live of an old one. Raises
+        NotFoundError."""
         ...
 
     async def delete(self, thread_id: str, *, visible: Filter = EVERYTHING) -> Sequence[str]:
@@ -111,74 +114,9 @@ class ThreadStore(Protocol):
         ...
 
 
-AdmissionRule = Callable[[Sequence[Run]], Displacement]
-"""Unfinished runs of a thread, oldest first → what happens to them. Raises ThreadBusyError to refuse the new run."""
-
-
-class RunQueue(Protocol):
-    """Runs: the row is the queue. At most one run of a thread is running; the others wait in order of creation.
-
-    Leases run by the clock of the storage. A lease that ran out may be renewed by its owner as long as nobody has
-    claimed the run.
-    """
-
-    async def enqueue(
-        self, new: NewRun, *, admit: AdmissionRule, claim: Claim | None = None, visible: Filter = EVERYTHING
-    ) -> Admission:
-        """Put a run on the queue, atomically: find or create its thread, apply `admit`, store the run, mark the
-        thread busy, and with `claim` start it (status running, attempt 1) if it is due and next on its thread.
-        Displaced pending runs end at once; displaced running ones are flagged. Raises NotFoundError if the thread is
-        missing or hidden and `new.thread` is None, and whatever `admit` raises."""
-        ...
-
-    async def claim(self, claim: Claim, *, limit: int) -> Sequence[Run]:
-        """Take up to `limit` runs that are due and next on their threads, oldest first: pending ones, and running ones
-        whose lease ran out. Each gets `attempt + 1` and a new lease. Never gives one run to two claimers."""
-        ...
-
-    def keep(self, owner: str, leases: Sequence[Lease], *, lease_seconds: float) -> Sequence[LeaseState]:
-        """Renew leases and learn of cancels. Blocking and thread-safe: called from a thread of its own, so that a node
-        that blocks the event loop does not lose its run. Raises StorageError."""
-        ...
-
-    async def release(self, lease: Lease) -> None:
-        """Hand an unfinished run back at once: pending again, its attempt kept, `released` counted. Raises
-        LeaseLostError."""
-        ...
-
-    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> None:
-        """End the run and bring its thread up to date, atomically; see RunOutcome. A temporary thread is deleted with
-        the run. The thread stays busy while other runs of it are unfinished. Raises LeaseLostError."""
-        ...
-
-    async def get(self, thread_id: str, run_id: str) -> Run:
-        """The run. Raises NotFoundError, also for a run of another thread."""
-        ...
-
-    async def search(self, query: RunQuery) -> Sequence[Run]:
-        """The matching runs, newest first."""
-        ...
-
-    async def cancel(self, run_ids: Sequence[str], request: CancelRequest, *, at: datetime) -> Sequence[CancelledRun]:
-        """Cancel unfinished runs: a pending one ends (interrupted, or erased), a running one is flagged for its worker.
-        Ended and unknown ones are left out of the answer."""
-        ...
-
-    async def delete(self, thread_id: str, run_id: str) -> bool:
-        """Remove a run with its events, its checkpoints stay; whether it was running. Raises NotFoundError."""
-        ...
-
-    async def next_due(self) -> datetime | None:
-        """When the earliest delayed pending run may start, if there is one."""
-        ...
-
-    async def count_unfinished(self) -> Mapping[str, int]:
-        """How many runs are `pending` and `running`, over all threads."""
-        ...
-
-
 class EventLog(Protocol):
-    """Events of resumable runs, kept until their run or thread is deleted."""
+    """Events of resumable runs, kept until their run or thread is deleted. Reading may give fewer than `limit` where
+    events are large, and gives at least one if there is one."""
 
     async def append(self, batches: Sequence[EventBatch]) -> frozenset[str]:
         """Store events of several runs in one transaction; an event that is there already is left as it is. Returns
@@ -191,6 +129,15 @@ class EventLog(Protocol):
 
     async def last(self, run_id: str) -> EventId:
         """The id of the newest stored event; BEGINNING if there is none."""
+        ...
+
+    async def read_thread(self, thread_id: str, *, after: ThreadPlace, limit: int) -> Sequence[KeptEntry]:
+        """What is kept of a thread after a place, in the order of its turns: the events of all attempts of its
+        resumable runs, and the end of each such run that has ended."""
+        ...
+
+    async def turn(self, thread_id: str) -> int:
+        """The newest turn that was taken on a thread; 0 if there is none."""
         ...
 
 
@@ -231,6 +178,21 @@ class Storage(Protocol):
         ...
 
     @property
+    def crons(self) -> CronStore:
+        """Crons."""
+        ...
+
+    @property
+    def collections(self) -> CollectionStore:
+        """What plugins keep."""
+        ...
+
+    @property
+    def retention(self) -> Retention:
+        """What happens to things past their time."""
+        ...
+
+    @property
     def facts(self) -> StorageFacts:
         """Where it is, for people."""
         ...
@@ -240,8 +202,16 @@ class Storage(Protocol):
         and raises LeaseLostError otherwise. Imports LangGraph at the first call."""
         ...
 
+    async def state_writes(self, thread_id: str) -> StateWrites:
+        """A state update of a thread, to be stored as one. Imports LangGraph at the first call."""
+        ...
+
     async def items(self) -> "BaseStore":
         """LangGraph's store for long-term memory. Imports LangGraph at the first call."""
+        ...
+
+    async def counts(self) -> StorageCounts:
+        """How much there is, all of it at one moment. Does not import LangGraph. Raises StorageError."""
         ...
 
     async def check(self) -> None:

@@ -43,6 +43,19 @@ class ItemsContract:
         assert await _keys(store, kind="x") == {"1", "3"}
         assert await _keys(store, "a", n={"$gte": 2}) == {"2"}
 
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [({"$lt": 5}, "three"), ({"$lte": 3.0}, "three"), ({"$gt": -1}, "three"), ({"$gte": 3}, "three"),
+         ({"$gt": "a"}, "text"), ({"$ne": 3}, "text")],
+    )  # fmt: skip
+    async def test_numbers_are_compared_with_numbers_only(
+        self, storage: Storage, wanted: dict[str, object], found: str
+    ) -> None:
+        store = await storage.items()
+        for key, value in (("three", {"n": 3}), ("text", {"n": "many"}), ("none", {}), ("null", {"n": None})):
+            await store.aput(("n",), key, value)
+        assert await _keys(store, "n", n=wanted) == {found}
+
     async def test_namespaces_are_listed(self, storage: Storage) -> None:
         store = await storage.items()
         await store.aput(("a", "b"), "1", {})

@@ -6,10 +6,11 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from longline.errors import LeaseLostError, StorageError
+from longline.errors import LeaseLostError, StorageError, VersionConflictError
 from longline.models.events import BEGINNING
 from longline.models.runs import RunStatus
 from longline.storage.protocols import Storage
+from longline.testing.storage_collections import COUNTS, DOCS, LOG, sample_document
 from longline.testing.storage_samples import (
     batch_of,
     begin,
@@ -19,6 +20,7 @@ from longline.testing.storage_samples import (
     moment,
     put,
     sample_assistant,
+    sample_cron,
     sample_run,
     sample_thread,
 )
@@ -38,13 +40,27 @@ class RestartContract:
             await storage.events.append([batch])
             await storage.runs.finish(done.lease, ended(values=b'{"n":1}'), at=moment(1))
             delayed = await put(storage, sample_run(not_before=far_off()))
+            cron = await storage.crons.create(sample_cron())
             thread = await storage.threads.get(done.thread_id)
         async with reopen() as storage:
             assert await storage.assistants.get(assistant.assistant_id) == assistant
             assert await storage.threads.get(done.thread_id) == thread
             assert (await storage.runs.get(done.thread_id, done.run_id)).status is RunStatus.SUCCESS
             assert await storage.runs.get(delayed.thread_id, delayed.run_id) == delayed
+            assert await storage.crons.get(cron.cron_id) == cron
             assert await storage.events.read(done.run_id, after=BEGINNING, limit=9) == list(batch.events)
+
+    async def test_what_plugins_keep_is_there_after_closing_and_opening(self, reopen: Reopen) -> None:
+        async with reopen() as storage:
+            document = await storage.collections.put(sample_document(expires_at=far_off()))
+            entries = await storage.collections.append(LOG, "ann", "l", [{"n": 1}])
+            await storage.collections.add(COUNTS, "ann", "k", 5, window_seconds=600)
+        async with reopen() as storage:
+            assert await storage.collections.get(DOCS, "ann", "k") == document
+            assert await storage.collections.read(LOG, "ann", "l", limit=9) == entries
+            assert (await storage.collections.add(COUNTS, "ann", "k", window_seconds=600)).value == 6
+            (later,) = await storage.collections.append(LOG, "ann", "l", [{"n": 2}])
+            assert later.position > entries[-1].position
 
     async def test_waiting_runs_keep_their_order(self, reopen: Reopen) -> None:
         async with reopen() as storage:
@@ -124,3 +140,24 @@ class SoleOwnerContract:
             await storage.runs.finish(taken.lease, ended(), at=moment(1))
             (next_run,) = await storage.runs.claim(claim_by("worker-2"), limit=9)
             assert next_run.run_id == behind.run_id
+
+    async def test_what_a_dead_server_had_taken_up_is_due_at_once_and_the_old_version_is_shut_out(
+        self, reopen: Reopen
+    ) -> None:
+        async with reopen() as storage:
+            await storage.collections.put(sample_document(due_at=moment()))
+            await storage.collections.put(sample_document("later", due_at=far_off()))
+            (left,) = await storage.collections.take_due(DOCS, holder="w1", lease_seconds=600, limit=9)
+        async with reopen() as storage:
+            (taken,) = await storage.collections.take_due(DOCS, holder="w2", lease_seconds=600, limit=9)
+            assert (taken.key, taken.takes, taken.holder) == ("k", 2, "w2")
+            with pytest.raises(VersionConflictError):
+                await storage.collections.delete(DOCS, "ann", "k", expected=left.version)
+
+    async def test_a_cron_that_a_dead_server_had_taken_is_due_at_once(self, reopen: Reopen) -> None:
+        async with reopen() as storage:
+            await storage.crons.create(sample_cron())
+            (left,) = await storage.crons.take_due(claim_by(), limit=9)
+        async with reopen() as storage:
+            assert await storage.crons.next_due() == left.next_tick
+            assert await storage.crons.take_due(claim_by("worker-2"), limit=9) == [left]

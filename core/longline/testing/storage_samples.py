@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from longline.errors import ThreadBusyError
 from longline.ids import new_id
 from longline.models.assistants import Assistant
+from longline.models.crons import Cron, CronSpec
 from longline.models.events import EventBatch, RunEvent
 from longline.models.json import JsonBytes, JsonObject
 from longline.models.runs import (
@@ -63,6 +64,41 @@ def sample_thread(
 ) -> NewThread:
     """A thread to create."""
     return NewThread(thread_id=thread_id or new_id(), metadata=metadata or {}, created_at=created_at or moment())
+
+
+def sample_cron(cron_id: str | None = None, **changed: object) -> Cron:
+    """A cron with something in every field of its spec, due for a long time."""
+    values: dict[str, object] = {
+        "cron_id": cron_id or new_id(),
+        "assistant_id": "assistant-1",
+        "thread_id": None,
+        "schedule": "*/5 * * * *",
+        "timezone": None,
+        "end_at": None,
+        "enabled": True,
+        "keeps_threads": False,
+        "spec": CronSpec(
+            input={"messages": [{"role": "user", "content": 'say "hi" — ünï'}]},
+            metadata={"k": [1, None]},
+            config={"recursion_limit": 7, "configurable": {"a": 1}},
+            context={"language": "fr"},
+            webhook="https://example.com/hook",
+            interrupt_before=["one"],
+            interrupt_after="*",
+            multitask_strategy="reject",
+            stream_modes=("values", "messages-tuple"),
+            subgraphs=True,
+            resumable=False,
+            durability="sync",
+        ),
+        "metadata": {"owner": "ann"},
+        "creator": {"identity": "ann", "permissions": ["read"]},
+        "next_tick": moment(),
+        "created_at": moment(),
+        "updated_at": moment(),
+        **changed,
+    }
+    return Cron(**values)  # type: ignore[arg-type]  # the names are checked when it is called
 
 
 def sample_spec(*, temporary: bool = False) -> RunSpec:

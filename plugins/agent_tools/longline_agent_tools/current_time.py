@@ -1,12 +1,12 @@
 """The tool `current_time`: models do not know what day it is."""
 
-import asyncio
 from datetime import UTC, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from longline.clock import Clock, now
 from longline.models.json import JsonObject, JsonValue
+from longline.threads import in_thread
 from longline.tools.tool import Tool, ToolContext
 from longline_agent_tools.errors import UnknownTimeZoneError
 
@@ -19,7 +19,7 @@ def current_time_tool(clock: Clock) -> Tool:
     async def run(arguments: JsonObject, context: ToolContext) -> JsonValue:  # noqa: ARG001  # a tool's signature
         name = arguments.get("timezone", "UTC")
         # Reads a file of the system's time zone database.
-        zone = await asyncio.to_thread(_zone, name)
+        zone = await in_thread(_zone, name)
         moment = clock().astimezone(zone)
         return {"time": moment.isoformat(timespec="seconds"), "weekday": moment.strftime("%A"), "timezone": str(zone)}
 

@@ -1,6 +1,5 @@
 """The graph `agent`: a model that calls tools until it has an answer, made anew for each configuration."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from langchain.agents import create_agent
 from langchain_core.runnables import RunnableConfig
 
 from longline.errors import InvalidInputError
+from longline.threads import in_thread
 from longline.tools.tool import Tool, ToolRegistry
 from longline_agent_tools.configuration import AgentConfig, read_config
 from longline_agent_tools.failures import ModelFailures
@@ -73,10 +73,10 @@ class AgentFactory:
 
     async def _agent(self, plan: AgentPlan) -> "Agent":
         if plan.model.is_private:
-            return await asyncio.to_thread(self._build, plan)
+            return await in_thread(self._build, plan)
         kept = self._kept.get(plan)
         if kept is None:
-            kept = self._kept[plan] = await asyncio.to_thread(self._build, plan)
+            kept = self._kept[plan] = await in_thread(self._build, plan)
             while len(self._kept) > self._settings.cached_agents:
                 self._kept.popitem(last=False)
         if plan in self._kept:

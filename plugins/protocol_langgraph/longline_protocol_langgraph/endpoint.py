@@ -1,12 +1,13 @@
 """One path: which handler answers which method, and what becomes of errors."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 
 from longline.asgi.mount import PRINCIPAL, REQUEST_ID
+from longline.asgi.routes import name_route
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.principal import Principal
 from longline.errors import LonglineError
@@ -27,7 +28,13 @@ class Endpoint:
         self._handlers = handlers
         self._allow = ", ".join(sorted(handlers))
 
+    @property
+    def methods(self) -> Collection[str]:
+        """What is answered here."""
+        return self._handlers.keys()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        name_route(scope, self._path)
         handler = self._handlers.get(scope["method"])
         if handler is None:
             reply: ASGIApp = json_reply({"detail": "Method Not Allowed"}, status=405, headers={"allow": self._allow})
@@ -69,6 +76,11 @@ def principal_of(request: Request) -> Principal:
     """Who asks."""
     principal: Principal = request.scope[PRINCIPAL]
     return principal
+
+
+def url_of(request: Request) -> str:
+    """Where the whole server is, as the caller called it, without a slash at the end."""
+    return str(request.base_url).rstrip("/")
 
 
 def request_id_of(request: Request) -> str:

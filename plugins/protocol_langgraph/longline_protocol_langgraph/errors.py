@@ -19,6 +19,16 @@ class InvalidJsonError(LonglineError):
         super().__init__("Invalid JSON in request body")
 
 
+class TooManyValuesError(LonglineError):
+    """The body is not long, but it would take the server long to make so many values of it."""
+
+    code = "too_many_values"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the request body holds more than {limit} values")
+        self.limit = limit
+
+
 class InvalidBodyError(LonglineError):
     """A value in the body does not fit. The text is laid out as JSON Schema validators do."""
 
@@ -50,42 +60,6 @@ class InvalidParameterError(LonglineError):
         self.name = name
 
 
-class WebhookRefusedError(LonglineError):
-    """The webhook points where the operator does not want deliveries to go."""
-
-    code = "webhook_refused"
-    reason = ""
-
-    def __init__(self) -> None:
-        super().__init__(f"Webhook host blocked: {self.reason}")
-
-
-class WebhookNotAUrlError(WebhookRefusedError):
-    """It cannot be read as a URL with a host."""
-
-    reason = "not an absolute URL with a host"
-
-
-class WebhookRelativeError(WebhookRefusedError):
-    """It names a path of this server."""
-
-    reason = "relative URLs are not allowed"
-
-
-class WebhookSchemeError(WebhookRefusedError):
-    """It wants another protocol than HTTP."""
-
-    def __init__(self, scheme: str) -> None:
-        self.reason = f"scheme {scheme!r} not allowed"
-        super().__init__()
-
-
-class WebhookLoopbackError(WebhookRefusedError):
-    """It points at this machine."""
-
-    reason = "loopback IP range"
-
-
 class InvalidPathError(InvalidBodyError):
     """A path of `extract` leads nowhere."""
 
@@ -102,6 +76,12 @@ class ThreadOrAssistantNotFoundError(LonglineError):
         super().__init__("Thread or assistant not found.")
 
 
+class InvalidSubscriptionError(LonglineError):
+    """What a client wants to hear of a thread does not fit."""
+
+    code = "invalid_subscription"
+
+
 class AssistantUnknownError(LonglineError):
     """The assistant whose versions were asked for is not there."""
 
@@ -109,6 +89,16 @@ class AssistantUnknownError(LonglineError):
 
     def __init__(self, assistant_id: str) -> None:
         super().__init__(f"Assistant {assistant_id} not found")
+        self.assistant_id = assistant_id
+
+
+class CronAssistantUnknownError(LonglineError):
+    """The assistant that a cron is to run is not there."""
+
+    code = "cron_assistant_unknown"
+
+    def __init__(self, assistant_id: str) -> None:
+        super().__init__(f"Assistant {assistant_id!r} not found")
         self.assistant_id = assistant_id
 
 
@@ -130,6 +120,15 @@ class RunUnknownError(LonglineError):
         super().__init__("Run not found")
 
 
+class FeedbackLinkUnknownError(LonglineError):
+    """There is no such link for feedback, or its time is over. The text does not repeat it: it is a secret."""
+
+    code = "feedback_link_unknown"
+
+    def __init__(self) -> None:
+        super().__init__("Feedback token not found or expired")
+
+
 class NoRunsToCancelError(LonglineError):
     """None of the runs to cancel is there."""
 
@@ -137,16 +136,6 @@ class NoRunsToCancelError(LonglineError):
 
     def __init__(self) -> None:
         super().__init__("No runs found to cancel.")
-
-
-class PruningNotSupportedError(LonglineError):
-    """Only whole threads can be pruned."""
-
-    code = "pruning_not_supported"
-
-    def __init__(self, strategy: str) -> None:
-        super().__init__(f"{strategy} strategy is not supported; use delete")
-        self.strategy = strategy
 
 
 def shown(value: JsonValue) -> str:

@@ -7,18 +7,19 @@ from longline.models.json import JsonValue
 from longline_protocol_langgraph.errors import InvalidPathError
 
 _ROOTS: Final = ("values", "metadata", "config", "interrupts")
-_PATH: Final = re.compile(r"[^.\[\]]+(?:\.[^.\[\]]+|\[-?\d{1,9}\])*")
-_STEP: Final = re.compile(r"\[(-?\d{1,9})\]|([^.\[\]]+)")
+PATH_PATTERN: Final = rf"(?:{'|'.join(_ROOTS)})(?:\.[^.\[\]]+|\[-?[0-9]{{1,9}}\])*"
+"""What a path is, as a regular expression."""
+_PATH: Final = re.compile(PATH_PATTERN)
+_STEP: Final = re.compile(r"\[(-?[0-9]{1,9})\]|([^.\[\]]+)")
 
 Step = str | int
 
 
 def parse_path(alias: str, path: str) -> tuple[Step, ...]:
     """The steps of a path. Raises InvalidPathError."""
-    steps: list[Step] = [int(index) if index else name for index, name in _STEP.findall(path)]
-    if not _PATH.fullmatch(path) or steps[0] not in _ROOTS:
+    if not _PATH.fullmatch(path):
         raise InvalidPathError(alias, path, _ROOTS)
-    return tuple(steps)
+    return tuple(int(index) if index else name for index, name in _STEP.findall(path))
 
 
 def follow(value: JsonValue, steps: tuple[Step, ...]) -> JsonValue:

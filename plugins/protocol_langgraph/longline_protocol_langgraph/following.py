@@ -10,13 +10,15 @@ from longline.asgi.types import Receive, Scope, Send
 from longline.errors import LonglineError, SlowSubscriberError
 from longline.events.hub import RunEnd
 from longline.events.replay import RunReader
+from longline.models.events import BEGINNING
 from longline.models.threads import RunFailure
 from longline_protocol_langgraph.connection import Connection
+from longline_protocol_langgraph.feedback.closing import Closing
 from longline_protocol_langgraph.sse import HEARTBEAT, Encoder, error_frame
 
 HeaderLines = list[tuple[bytes, bytes]]
 
-_EVENT_STREAM: Final[HeaderLines] = [
+EVENT_STREAM: Final[HeaderLines] = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -54,19 +56,24 @@ class Following:
 
 
 class RunStream:
-    """Answers with the run's events, as they come. The run's end is stored before the stream closes."""
+    """Answers with the run's events, as they come, and with what `close` makes of its end. The run's end is stored
+    before the stream closes."""
 
-    def __init__(self, following: Following, encode: Encoder) -> None:
+    def __init__(self, following: Following, encode: Encoder, close: Closing | None = None) -> None:
         self._following = following
         self._encode = encode
+        self._close = close
+        self._last = BEGINNING
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         following, last = self._following, b""
         with following.reader:
             async with Connection(receive) as connection:
-                await _start(scope, send, [*following.place.headers(), *_EVENT_STREAM])
+                await start(scope, send, [*following.place.headers(), *EVENT_STREAM])
                 try:
                     await self._pump(send)
+                    if self._close is not None:
+                        last = await self._close(following.reader.end, self._last)
                 except SlowSubscriberError as error:
                     last = error_frame(_failure(error))
         await _conclude(connection, following, send, last)
@@ -75,6 +82,8 @@ class RunStream:
         reader, silence = self._following.reader, self._following.heartbeat_seconds
         while (events := await reader.read(silence)) is None or events:
             chunk = HEARTBEAT if events is None else self._encode(events)
+            if events:
+                self._last = events[-1].event_id
             if chunk:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
@@ -92,7 +101,7 @@ class RunWait:
         with following.reader:
             async with Connection(receive) as connection:
                 end = await following.reader.wait_for_end(_GRACE_SECONDS)
-                await _start(scope, send, [*following.place.headers(), *_JSON], is_stream=False)
+                await start(scope, send, [*following.place.headers(), *_JSON], is_stream=False)
                 if end is None:
                     await send({"type": "http.response.body", "body": b"", "more_body": True})  # the headers go out
                     end = await following.reader.wait_for_end(following.heartbeat_seconds)
@@ -110,8 +119,8 @@ class LostStream:
         self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # the ASGI call
-        await _start(scope, send, [*self._place.headers(), *_EVENT_STREAM])
-        await _finish(send, error_frame(RUN_NOT_FOUND))
+        await start(scope, send, [*self._place.headers(), *EVENT_STREAM])
+        await finish(send, error_frame(RUN_NOT_FOUND))
 
 
 class LostWait:
@@ -121,8 +130,8 @@ class LostWait:
         self._place = place
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # the ASGI call
-        await _start(scope, send, [*self._place.headers(), *_JSON], is_stream=False)
-        await _finish(send, render_failure(RUN_NOT_FOUND))
+        await start(scope, send, [*self._place.headers(), *_JSON], is_stream=False)
+        await finish(send, render_failure(RUN_NOT_FOUND))
 
 
 def render_end(end: RunEnd) -> bytes:
@@ -141,7 +150,8 @@ def _failure(error: LonglineError) -> RunFailure:
     return RunFailure(error=type(error).__name__, message=str(error))
 
 
-async def _start(scope: Scope, send: Send, lines: HeaderLines, *, is_stream: bool = True) -> None:
+async def start(scope: Scope, send: Send, lines: HeaderLines, *, is_stream: bool = True) -> None:
+    """Begin a good answer."""
     if is_stream and scope.get("http_version", "1.1").startswith("1"):
         lines = [*lines, _KEEP_ALIVE]  # HTTP/2 has no such header
     await send({"type": "http.response.start", "status": 200, "headers": lines})
@@ -151,10 +161,11 @@ async def _conclude(connection: Connection, following: Following, send: Send, bo
     """The last of the answer, or what is to be done when there is nobody to get it. Not watched: a server reports a
     complete answer as the client's leaving, too."""
     if not connection.is_lost:
-        await _finish(send, body)
+        await finish(send, body)
     elif following.on_leave is not None:
         await following.on_leave()
 
 
-async def _finish(send: Send, body: bytes) -> None:
+async def finish(send: Send, body: bytes) -> None:
+    """The last of an answer."""
     await send({"type": "http.response.body", "body": body, "more_body": False})

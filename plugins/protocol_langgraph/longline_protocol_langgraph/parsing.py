@@ -8,29 +8,45 @@ from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from longline.models.json import JsonValue
-from longline_protocol_langgraph.errors import InvalidBodyError, InvalidJsonError, shown
+from longline.threads import in_thread
+from longline_protocol_langgraph.errors import InvalidBodyError, InvalidJsonError, TooManyValuesError, shown
+from longline_protocol_langgraph.json_shape import count_texts, count_values, is_deeper, structure_of
 
 T = TypeVar("T")
 
 MAX_DEPTH: Final = 128
 """How deep a body may be nested. The encoder of answers and events stops at 254 levels, and they add some."""
+MAX_VALUES: Final = 1_000_000
+"""How many values a body may hold. Parsing holds the interpreter, a third of a microsecond and up to 100 bytes of
+memory for each: a body of 24 MB can have eight million, and nobody else would be answered for seconds."""
+_LARGE: Final = 1 << 20  # bytes: parsing that takes a while happens in steps between which others are served
 
 
 async def read_body(request: Request, adapter: TypeAdapter[T], *, default: JsonValue = None) -> T:
-    """The body as what `adapter` takes. An empty one is `default`, if there is a default. Raises InvalidJsonError or
-    InvalidBodyError."""
+    """The body as what `adapter` takes. An empty one is `default`, if there is a default. Raises InvalidJsonError,
+    TooManyValuesError or InvalidBodyError."""
     data = await request.body()
-    return validate(default if default is not None and not data else parse_json(data), adapter)
+    if not data and default is not None:
+        return validate(default, adapter)
+    if len(data) > _LARGE:
+        return validate(await in_thread(parse_json, data), adapter)
+    return validate(parse_json(data), adapter)
 
 
 def parse_json(data: bytes) -> JsonValue:
-    """The JSON value. Raises InvalidJsonError."""
+    """The JSON value. Raises InvalidJsonError, TooManyValuesError."""
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH or len(data) > MAX_VALUES:
+        if count_texts(data) > 2 * MAX_VALUES:  # a key and a value each: not worth a look at what is between them
+            raise TooManyValuesError(MAX_VALUES)
+        structure = structure_of(data)
+        if count_values(structure) > MAX_VALUES:
+            raise TooManyValuesError(MAX_VALUES)
+        if is_deeper(structure, MAX_DEPTH):
+            raise InvalidJsonError
     try:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError:
         raise InvalidJsonError from None
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):
-        raise InvalidJsonError
     return value
 
 
@@ -40,20 +56,6 @@ def validate(value: JsonValue, adapter: TypeAdapter[T]) -> T:
         return adapter.validate_python(value)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False, include_input=False)[0], value) from None
-
-
-def _is_deeper(value: JsonValue, levels: int) -> bool:
-    """Whether there are objects or arrays below so many others. Layer by layer: no depth is too much for this."""
-    layer = _containers([value])
-    for _ in range(levels):
-        layer = _containers(
-            [child for parent in layer for child in (parent.values() if isinstance(parent, dict) else parent)]
-        )
-    return bool(layer)
-
-
-def _containers(values: list[JsonValue]) -> list[dict[str, JsonValue] | list[JsonValue]]:
-    return [value for value in values if isinstance(value, dict | list)]
 
 
 def _refusal(fault: ErrorDetails, body: JsonValue) -> InvalidBodyError:

@@ -1,7 +1,10 @@
 """Path and query parameters, checked."""
 
+import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
+import orjson
 from starlette.requests import Request
 
 from longline.ids import parse_uuid
@@ -53,6 +56,18 @@ def number(request: Request, name: str, *, default: int, least: int = 0, most: i
     return int(text)
 
 
+def score(request: Request, name: str) -> bool | float | None:
+    """A number as JSON writes them, or true or false; None if it is missing. Raises InvalidParameterError."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    with suppress(orjson.JSONDecodeError):
+        value = orjson.loads(text)
+        if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) <= LARGEST):
+            return value
+    raise InvalidParameterError(name, text, f"a number from -{LARGEST} to {LARGEST}, true or false")
+
+
 def choice(request: Request, name: str, options: Collection[str], *, default: str) -> str:
     """One of the options. Raises InvalidParameterError."""
     text = request.query_params.get(name, default)
@@ -62,7 +77,7 @@ def choice(request: Request, name: str, options: Collection[str], *, default: st
 
 
 def choices(request: Request, name: str, options: Collection[str]) -> list[str]:
-    """Every value of a parameter that may be given several times or with commas. Raises InvalidParameterError."""
+    """Every value of a parameter given several times, with commas or as a JSON array. Raises InvalidParameterError."""
     found = list(_split(request.query_params.getlist(name)))
     for text in found:
         if text not in options:
@@ -70,8 +85,26 @@ def choices(request: Request, name: str, options: Collection[str]) -> list[str]:
     return found
 
 
+def matches(request: Request, name: str, pattern: str) -> list[str]:
+    """Every value of a parameter that may be given several times. Raises InvalidParameterError."""
+    found = request.query_params.getlist(name)
+    for text in found:
+        if not re.fullmatch(pattern, text):
+            raise InvalidParameterError(name, text, f"like {pattern}")
+    return found
+
+
 def _split(values: Iterable[str]) -> Iterable[str]:
-    return (part.strip() for value in values for part in value.split(",") if part.strip())
+    return (part.strip() for value in values for part in _parts(value) if part.strip())
+
+
+def _parts(value: str) -> list[str]:
+    if value.startswith("["):  # the JavaScript SDK writes arrays so
+        with suppress(orjson.JSONDecodeError):
+            found = orjson.loads(value)
+            if all(isinstance(part, str) for part in found):
+                return list(found)
+    return value.split(",")
 
 
 def _is_number(text: str) -> bool:

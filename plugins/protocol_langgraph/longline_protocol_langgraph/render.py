@@ -42,13 +42,20 @@ def version_json(assistant: Assistant) -> Rendered:
     return rendered
 
 
-def thread_json(thread: Thread) -> Rendered:
-    """A thread. What only a run or a state update can leave behind is there from then on."""
+def thread_json(thread: Thread, *, with_ttl: bool = False) -> Rendered:
+    """A thread. What only a run or a state update can leave behind is there from then on; how long it stays is there
+    where it was asked for."""
     rendered = _new_thread_json(thread)
     rendered["values"] = _fragment(thread.values)
     if thread.has_run or thread.interrupts is not None or thread.error is not None:
         rendered["error"] = failure_json(thread.error) if thread.error is not None else None
         rendered["interrupts"] = _fragment(thread.interrupts, b"{}")
+    if with_ttl and thread.ttl is not None and thread.expires_at is not None:
+        rendered["ttl"] = {
+            "strategy": thread.ttl.strategy,
+            "ttl_minutes": thread.ttl.minutes,
+            "expires_at": time_text(thread.expires_at),
+        }
     return rendered
 
 

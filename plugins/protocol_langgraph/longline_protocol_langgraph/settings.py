@@ -1,8 +1,13 @@
 """What an operator may change about the LangGraph Server API."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from longline.settings import SettingsModel
+from longline_protocol_langgraph.custom_auth.settings import CustomAuthSettings
+from longline_protocol_langgraph.custom_http.settings import HttpSettings
+from longline_protocol_langgraph.feedback.settings import FeedbackSettings
 
 
 class LangGraphApiSettings(SettingsModel):
@@ -11,19 +16,19 @@ class LangGraphApiSettings(SettingsModel):
     heartbeat_seconds: float = Field(
         5.0, gt=0, description="Seconds of silence after which a stream or a waiting call gets a sign of life."
     )
-    webhook_allow_loopback: bool = Field(
-        False, description="Whether a run's webhook may point at this machine: loopback addresses and localhost."
+    thread_run_modes: list[Literal["updates", "tasks", "tools", "custom"]] = Field(
+        default_factory=list,
+        description="What runs of the thread protocol's `run.start` say beside values and messages, to streams that "
+        "subscribe to it. A command asks for itself with `stream_mode`.",
     )
-    cors_allow_origins: list[str] = Field(["*"], description="Origins whose pages may call this API. `*`: all.")
-    cors_allow_methods: list[str] = Field(["*"], description="Methods that pages of other origins may use. `*`: all.")
-    cors_allow_headers: list[str] = Field(
-        ["*"], description="Request headers that pages of other origins may send. `*`: all."
+    auth: CustomAuthSettings | None = Field(
+        None, description="Who callers are and what they may do, by the project's own code: `auth` of langgraph.json."
     )
-    cors_allow_credentials: bool = Field(
-        False, description="Whether pages of other origins may send cookies. Name the origins then."
+    http: HttpSettings = Field(
+        default_factory=lambda: HttpSettings.model_validate({}),
+        description="How the server is reached, and what else it serves: `http` of langgraph.json.",
     )
-    cors_expose_headers: list[str] = Field(
-        ["x-pagination-total", "x-pagination-next", "content-location"],
-        description="Response headers that pages of other origins may read.",
+    feedback: FeedbackSettings = Field(
+        default_factory=lambda: FeedbackSettings.model_validate({}),
+        description="Feedback on runs that were made with `feedback_keys`.",
     )
-    cors_max_age_seconds: int = Field(600, ge=0, description="Seconds for which a browser may keep a preflight answer.")

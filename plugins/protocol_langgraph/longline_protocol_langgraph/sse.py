@@ -37,14 +37,15 @@ def error_frame(failure: RunFailure) -> bytes:
 
 
 def _frame(event: RunEvent) -> bytes:
-    return b"event: %b\r\ndata: %b\r\n\r\n" % (_name(event), event.data)
+    return b"event: %b\r\ndata: %b\r\n\r\n" % (event_name(event), event.data)
 
 
 def _frame_with_id(event: RunEvent, ids: EventIds) -> bytes:
-    return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (_name(event), event.data, ids.spell(event.event_id))
+    return b"event: %b\r\ndata: %b\r\nid: %b\r\n\r\n" % (event_name(event), event.data, ids.spell(event.event_id))
 
 
-def _name(event: RunEvent) -> bytes:
+def event_name(event: RunEvent) -> bytes:
+    """The name of an event on the wire: its mode and the path of its subgraph."""
     if not event.namespace:
         return event.mode.encode()
     name = "|".join((event.mode, *event.namespace))

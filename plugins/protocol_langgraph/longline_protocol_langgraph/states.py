@@ -1,6 +1,6 @@
 """States of a thread as clients see them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from longline.encoding import encode
@@ -12,23 +12,43 @@ if TYPE_CHECKING:
 
 _PLACE_KEYS: Final = ("checkpoint_id", "thread_id", "checkpoint_ns", "checkpoint_map")
 
-EMPTY_STATE: Final = encode(
-    {
-        "values": {}, "next": [], "tasks": [], "metadata": None, "created_at": None, "checkpoint": None,
-        "parent_checkpoint": None, "interrupts": [], "checkpoint_id": None, "parent_checkpoint_id": None,
-    }
+STATE_FIELDS: Final = (
+    "values", "next", "tasks", "metadata", "created_at", "checkpoint", "parent_checkpoint", "interrupts",
+    "checkpoint_id", "parent_checkpoint_id",
 )  # fmt: skip
+_VALUES: Final = "values."
+STATE_FIELD_PATTERN: Final = rf"{'|'.join(STATE_FIELDS)}|values\..+"
+"""What a client may choose of a state, as a regular expression."""
+
+_EMPTY: Final[dict[str, object]] = {
+    "values": {}, "next": [], "tasks": [], "metadata": None, "created_at": None, "checkpoint": None,
+    "parent_checkpoint": None, "interrupts": [], "checkpoint_id": None, "parent_checkpoint_id": None,
+}  # fmt: skip
+EMPTY_STATE: Final = encode(_EMPTY)
 """The state of a thread on which nothing has run."""
 
 
-def encode_state(snapshot: "StateSnapshot | None") -> bytes:
-    """One state as JSON."""
-    return EMPTY_STATE if snapshot is None else encode(_state(snapshot))
+def encode_state(snapshot: "StateSnapshot | None", fields: Collection[str] | None = None) -> bytes:
+    """One state as JSON: the fields that the client wants, all if it names none. `values.x` is one of the values."""
+    if snapshot is None:
+        return EMPTY_STATE if not fields else encode(_chosen(_EMPTY, fields))
+    return encode(_chosen(_state(snapshot), fields))
 
 
-def encode_states(snapshots: "list[StateSnapshot]") -> bytes:
-    """Several states as JSON."""
-    return encode([_state(snapshot) for snapshot in snapshots])
+def encode_states(snapshots: "list[StateSnapshot]", fields: Collection[str] | None = None) -> bytes:
+    """Several states as JSON, each like one."""
+    return encode([_chosen(_state(snapshot), fields) for snapshot in snapshots])
+
+
+def _chosen(state: dict[str, object], fields: Collection[str] | None) -> dict[str, object]:
+    if not fields:
+        return state
+    found = {name: value for name, value in state.items() if name in fields}
+    names = {field.removeprefix(_VALUES) for field in fields if field.startswith(_VALUES)}
+    values = state["values"]
+    if names and "values" not in found:
+        found["values"] = {key: values[key] for key in values if key in names} if isinstance(values, Mapping) else {}
+    return found
 
 
 def _state(snapshot: "StateSnapshot") -> dict[str, object]:

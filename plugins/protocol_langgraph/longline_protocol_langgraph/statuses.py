@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from longline.errors import LonglineError, UnauthenticatedError
+from longline_protocol_langgraph.custom_auth.errors import HandlerForbiddenError, HandlerUnauthenticatedError
 
 STATUSES: Final[Mapping[str, int]] = {
     "invalid_input": 400,
+    "invalid_subscription": 400,
     "context_and_configurable": 400,
     "thread_without_graph": 400,
     "unauthenticated": 401,
@@ -18,20 +20,27 @@ STATUSES: Final[Mapping[str, int]] = {
     "not_cancellable": 404,
     "thread_or_assistant_not_found": 404,
     "assistant_unknown": 404,
+    "cron_assistant_unknown": 404,
     "thread_unknown": 404,
     "run_unknown": 404,
+    "feedback_link_unknown": 404,
     "no_runs_to_cancel": 404,
     "already_exists": 409,
     "thread_busy": 409,
     "body_too_large": 413,
+    "too_many_values": 413,
+    "invalid_schedule": 422,
+    "invalid_timezone": 422,
     "invalid_json": 422,
     "invalid_body": 422,
     "invalid_id": 422,
     "invalid_parameter": 422,
     "unknown_assistant_name": 422,
-    "webhook_refused": 422,
-    "pruning_not_supported": 422,
+    "url_refused": 422,
+    "invalid_label": 422,
     "graph_unavailable": 424,
+    "embedding_failed": 424,
+    "encryption_failed": 503,
     "storage_unavailable": 503,
 }
 """What is not here is a fault of the server: 500, and a line in the log."""
@@ -68,31 +77,55 @@ def _unknown_assistant(error: Any) -> str:
     )
 
 
+def _invalid_schedule(error: Any) -> str:
+    return (
+        f"Invalid cron schedule: {error.schedule!r}. Reason: Invalid cron schedule. Ensure the schedule uses the "
+        "standard cron format (minute hour day_of_month month day_of_week). Example: '*/5 * * * *' for every 5 minutes."
+    )
+
+
 _TEXTS: Final[Mapping[str, Callable[[Any], str]]] = {
     "not_found": _not_found,
     "already_exists": _already_exists,
     "thread_without_graph": _thread_without_graph,
     "unknown_assistant_name": _unknown_assistant,
+    "invalid_schedule": _invalid_schedule,
+    "invalid_timezone": lambda error: (
+        f"Invalid timezone: {error.timezone!r}. Use IANA timezone format (e.g. 'America/New_York')."
+    ),
     "forbidden": lambda error: "Forbidden" if error.reason == "forbidden" else error.reason,
     "not_cancellable": lambda _: _NOT_CANCELLABLE,
     "thread_busy": lambda _: _BUSY,
     "unknown_graph": lambda error: f"Graph {error.graph_id!r} not found. Expected one of: {list(error.known)}",
     "version_not_found": lambda error: f"Version {error.version} not found for assistant {error.assistant_id}",
+    "url_refused": lambda error: f"{error.purpose.capitalize()} host blocked: {error.reason}",
+    "encryption_failed": lambda _: "What is stored cannot be decrypted or encrypted: the keys do not fit",
     "storage_unavailable": lambda _: "Storage unavailable",
 }
 
 
 def status_of(error: LonglineError) -> int:
     """The status of an answer to this error."""
+    if isinstance(error, HandlerForbiddenError | HandlerUnauthenticatedError):
+        return error.status
     return STATUSES.get(error.code, 500)
 
 
-def detail_of(error: LonglineError) -> str:
-    """The text of the answer."""
+def is_said_on_purpose(error: LonglineError) -> bool:
+    """Whether the project's own code chose status and text."""
+    return isinstance(error, HandlerForbiddenError | HandlerUnauthenticatedError)
+
+
+def detail_of(error: LonglineError) -> object:
+    """The text of the answer; what an Auth handler says may be any JSON."""
+    if isinstance(error, HandlerForbiddenError | HandlerUnauthenticatedError):
+        return error.detail
     text = _TEXTS.get(error.code)
     return text(error) if text is not None else str(error)
 
 
 def headers_of(error: LonglineError) -> Mapping[str, str]:
     """The headers that go with the status."""
+    if isinstance(error, HandlerForbiddenError | HandlerUnauthenticatedError):
+        return error.headers
     return {"www-authenticate": "Bearer"} if isinstance(error, UnauthenticatedError) else {}

@@ -1,12 +1,16 @@
 """The embedded storage: everything in one SQLite file."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from longline.commands import Command
+from longline.defaults.langgraph_json import LangGraphJsonSettings
+from longline.graphs.embedding import ItemOptions
 from longline.hookspecs import hookimpl
-from longline.settings import Settings, SettingsSection
+from longline.settings import ItemsSettings, Settings, SettingsSection, ThreadsSettings
 from longline.storage.protocols import StorageBackend
 from longline_storage_sqlite.backup import backup_command
+from longline_storage_sqlite.langgraph_parts import PartOptions
 from longline_storage_sqlite.settings import SqliteSettings
 from longline_storage_sqlite.storage import sqlite_backend
 
@@ -18,7 +22,13 @@ def register_settings() -> Sequence[SettingsSection]:
 
 @hookimpl
 def register_storage_backends(settings: Settings) -> Sequence[StorageBackend]:
-    return [sqlite_backend(settings.section(SqliteSettings))]
+    items, threads = settings.section(ItemsSettings), settings.section(ThreadsSettings)
+    file = settings.section(LangGraphJsonSettings).file
+    options = PartOptions(
+        items=ItemOptions(index=items.index, ttl=items.ttl, base=Path(file).absolute().parent if file else Path.cwd()),
+        serde=threads.serde,
+    )
+    return [sqlite_backend(settings.section(SqliteSettings), options)]
 
 
 @hookimpl

@@ -2,13 +2,16 @@
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 
 from longline.errors import AlreadyExistsError, NotFoundError
 from longline.models.filters import Filter, matches
 from longline.models.runs import Admission, CancelledRun, Claim, NewRun, Run, RunStatus
-from longline.storage.protocols import AdmissionRule
+from longline.storage.collections import RecordRule
+from longline.storage.queue import AdmissionRule
 from longline_storage_sqlite.cancellation import cancel_runs
 from longline_storage_sqlite.clocks import lease_micros, micros, wall_micros
+from longline_storage_sqlite.crons import tick_becomes
 from longline_storage_sqlite.rows import (
     decode_object,
     encode,
@@ -19,19 +22,28 @@ from longline_storage_sqlite.rows import (
     thread_parameters,
 )
 from longline_storage_sqlite.statements import load_statements
+from longline_storage_sqlite.turns import begin
 
 _SQL = load_statements("queue")
 _THREADS = load_statements("threads")
 
 
-def admit_run(
-    connection: sqlite3.Connection, new: NewRun, *, admit: AdmissionRule, claim: Claim | None, visible: Filter
+def admit_run(  # what RunQueue.enqueue takes
+    connection: sqlite3.Connection,
+    new: NewRun,
+    *,
+    admit: AdmissionRule,
+    claim: Claim | None,
+    visible: Filter,
+    record: RecordRule,
 ) -> Admission:
     """Put a run on the queue; see RunQueue.enqueue."""
     now = wall_micros()
+    if new.tick is not None:
+        tick_becomes(connection, new.tick, new)
     created = _ensure_thread(connection, new, visible, now)
     unfinished = [] if created else _unfinished(connection, new.thread_id)
-    displaced = _displace(connection, unfinished, admit, now)
+    displaced = _displace(connection, unfinished, admit, now, record)
     ended = {run.run_id for run in displaced if run.ended}
     remaining = [run for run in unfinished if run.run_id not in ended]
     starts = claim if claim is not None and _is_next(new, remaining, now) else None
@@ -59,13 +71,13 @@ def _unfinished(connection: sqlite3.Connection, thread_id: str) -> list[Run]:
 
 
 def _displace(
-    connection: sqlite3.Connection, unfinished: Sequence[Run], admit: AdmissionRule, now: int
+    connection: sqlite3.Connection, unfinished: Sequence[Run], admit: AdmissionRule, now: int, record: RecordRule
 ) -> tuple[CancelledRun, ...]:
     displacement = admit(unfinished)
     if displacement.request is None:
         return ()
     chosen = [run for run in unfinished if run.run_id in displacement.run_ids]
-    return cancel_runs(connection, chosen, displacement.request, now)
+    return cancel_runs(connection, chosen, displacement.request, now, record)
 
 
 def _is_next(new: NewRun, remaining: Sequence[Run], now: int) -> bool:
@@ -88,4 +100,7 @@ def _insert(connection: sqlite3.Connection, new: NewRun, claim: Claim | None) ->
         }
     if connection.execute(_SQL["insert"], row).rowcount == 0:
         raise AlreadyExistsError("run", new.run_id)
-    return run
+    if claim is None:
+        return run
+    turn = begin(connection, run.thread_id, run.run_id, run.attempt, is_kept=run.spec.resumable)
+    return replace(run, turn=turn)

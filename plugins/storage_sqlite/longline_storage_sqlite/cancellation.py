@@ -5,18 +5,25 @@ from collections.abc import Sequence
 
 from longline.models.runs import CancelledRun, CancelRequest, Run, RunStatus
 from longline.models.threads import RunFailure, ThreadStatus
+from longline.storage.collections import RecordRule
+from longline_storage_sqlite.documents import put_documents
 from longline_storage_sqlite.rows import failure_text
 from longline_storage_sqlite.statements import load_statements
+from longline_storage_sqlite.turns import end_unstarted
 
 _SQL = load_statements("queue")
 _THREADS = load_statements("threads")
 
 
 def cancel_runs(
-    connection: sqlite3.Connection, runs: Sequence[Run], request: CancelRequest, at: int
+    connection: sqlite3.Connection, runs: Sequence[Run], request: CancelRequest, at: int, record: RecordRule
 ) -> tuple[CancelledRun, ...]:
-    """Cancel unfinished runs, in the given order."""
-    return tuple(_cancel(connection, run, request, at) for run in runs)
+    """Cancel unfinished runs, in the given order; what `record` says of those that end is stored."""
+    cancelled = tuple(_cancel(connection, run, request, at) for run in runs)
+    for run in runs:
+        if run.status is RunStatus.PENDING:
+            put_documents(connection, record(run))
+    return cancelled
 
 
 def rest_threads(
@@ -35,6 +42,7 @@ def rest_threads(
 
 def _cancel(connection: sqlite3.Connection, run: Run, request: CancelRequest, at: int) -> CancelledRun:
     waiting = run.status is RunStatus.PENDING
+    turn = 0
     if not waiting:
         row = {"run_id": run.run_id, "action": request.action, "reason": request.reason, "at": at}
         connection.execute(_SQL["request_cancel"], row)
@@ -43,7 +51,16 @@ def _cancel(connection: sqlite3.Connection, run: Run, request: CancelRequest, at
     else:
         row = {"run_id": run.run_id, "status": RunStatus.INTERRUPTED, "failure": None, "at": at}
         connection.execute(_SQL["end"], row)
-    return CancelledRun(run_id=run.run_id, thread_id=run.thread_id, request=request, ended=waiting)
+        turn = end_unstarted(connection, run.thread_id, run.run_id)
+    return CancelledRun(
+        run_id=run.run_id,
+        thread_id=run.thread_id,
+        request=request,
+        ended=waiting,
+        turn=turn,
+        is_kept=run.spec.resumable and turn > 0,
+        at_ms=at // 1000,
+    )
 
 
 def erase_run(connection: sqlite3.Connection, thread_id: str, run_id: str) -> None:
@@ -52,3 +69,10 @@ def erase_run(connection: sqlite3.Connection, thread_id: str, run_id: str) -> No
     connection.execute(_SQL["erase_writes"], written)
     connection.execute(_SQL["erase_checkpoints"], written)
     connection.execute(_SQL["delete"], written)
+
+
+def delete_thread_of(connection: sqlite3.Connection, thread_id: str, run_id: str) -> Sequence[str]:
+    """Remove the temporary thread of a run; the ids of other unfinished runs that went with it."""
+    unfinished = connection.execute(_SQL["unfinished_ids_of_thread"], {"thread_id": thread_id}).fetchall()
+    connection.execute(_THREADS["delete"], {"thread_id": thread_id})
+    return tuple(row["run_id"] for row in unfinished if row["run_id"] != run_id)

@@ -17,18 +17,23 @@ from langgraph.checkpoint.base import (
     get_checkpoint_id,
     get_checkpoint_metadata,
 )
+from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.checkpoint.sqlite.utils import load_pending_writes, search_where
 
 from longline.models.runs import Lease
+from longline.settings import SerdeSettings
+from longline_storage_sqlite.clocks import wall_micros
 from longline_storage_sqlite.database import Database
-from longline_storage_sqlite.fencing import hold
+from longline_storage_sqlite.fencing import hold, require_idle
 from longline_storage_sqlite.jobs import Work
-from longline_storage_sqlite.pruning import kept_checkpoints
+from longline_storage_sqlite.pruning import kept_checkpoints, needed_checkpoints
 from longline_storage_sqlite.rows import encode
+from longline_storage_sqlite.serializer import make_serializer
 from longline_storage_sqlite.statements import load_statements
 
 _SQL = load_statements("checkpoints")
+_THREADS = load_statements("threads")
 
 _ROWS_PER_READ = 32  # how many checkpoints of a list are in memory at once
 _UNLIMITED = -1
@@ -38,17 +43,18 @@ class FencedSqliteSaver(AsyncSqliteSaver):
     """AsyncSqliteSaver whose writes join those of the storage, and whose reads hold no lock while their results are
     used. All savers of a storage share one connection; binding one to a lease costs a shallow copy."""
 
-    def __init__(self, database: Database, connection: aiosqlite.Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, database: Database, connection: aiosqlite.Connection, serde: SerializerProtocol | None) -> None:
+        super().__init__(connection, serde=serde)
         self.is_setup = True  # the tables came with the storage's own migrations
         self._database = database
         self.lease: Lease | None = None
+        self._collected: list[Work[object]] | None = None
 
     @classmethod
-    async def open(cls, database: Database) -> "FencedSqliteSaver":
+    async def open(cls, database: Database, serde: SerdeSettings | None) -> "FencedSqliteSaver":
         """The saver of a storage. Its own connection serves what is inherited (the history of delta channels)."""
         connection = await aiosqlite.connect(f"{database.path.absolute().as_uri()}?mode=ro", uri=True)
-        return cls(database, connection)
+        return cls(database, connection, make_serializer(serde))
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -59,6 +65,28 @@ class FencedSqliteSaver(AsyncSqliteSaver):
         saver = copy.copy(self)
         saver.lease = lease
         return saver
+
+    def collecting(self) -> "FencedSqliteSaver":
+        """This saver, keeping what it is told to write until `commit`."""
+        saver = copy.copy(self)
+        saver._collected = []  # noqa: SLF001  # its own
+        return saver
+
+    async def commit(self, thread_id: str) -> None:
+        """Store what was collected, in one transaction in which the thread is idle; see StateWrites."""
+        collected, self._collected = self._collected or [], []
+
+        def work(connection: sqlite3.Connection) -> None:
+            require_idle(connection, thread_id)
+            for write in collected:
+                write(connection)
+            connection.execute(_THREADS["touch"], {"thread_id": thread_id, "at": wall_micros()})
+
+        await self._database.writer.run(work)
+
+    def needed(self, connection: sqlite3.Connection, thread_id: str) -> set[tuple[str, str]]:
+        """The checkpoints that a thread's latest state needs, as pairs of namespace and id."""
+        return needed_checkpoints(connection, self.serde, thread_id)
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """See BaseCheckpointSaver."""
@@ -196,6 +224,9 @@ class FencedSqliteSaver(AsyncSqliteSaver):
         await self._write(work)
 
     async def _write(self, work: Work[object]) -> None:
+        if self._collected is not None:
+            self._collected.append(work)
+            return
         lease = self.lease
 
         def fenced(connection: sqlite3.Connection) -> None:

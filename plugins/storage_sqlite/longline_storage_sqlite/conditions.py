@@ -3,15 +3,17 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import local
 from typing import Literal, TypeAlias
 
 import orjson
 
+from longline.errors import LonglineError
 from longline.models.filters import AllOf, AnyOf, ContainsAll, Equals, Filter, matches
 from longline.models.json import JsonValue
 from longline_storage_sqlite.statements import load_statements
 
-Column: TypeAlias = Literal["metadata", "values"]
+Column: TypeAlias = Literal["metadata", "values", "value"]
 Bound: TypeAlias = str | int | bytes | None
 
 _SQL = load_statements("conditions")
@@ -21,6 +23,9 @@ _KINDS = {True: "true", False: "false", None: "null"}
 # SQLite refuses expressions nested deeper than 1000, and nests a chain of ANDs as deep as it is long.
 _MOST_PARTS = 100
 _LONGEST_KEPT = 64 * 1024  # characters of an encoded filter; longer ones would stay in memory after their search
+
+
+_raised = local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,18 @@ def document_matches(encoded_filter: str, document: str | bytes | None) -> bool:
     if document is None:
         return False
     value = orjson.loads(document)
-    return isinstance(value, dict) and matches(_decode_filter(encoded_filter), value)
+    try:
+        return isinstance(value, dict) and matches(_decode_filter(encoded_filter), value)
+    except LonglineError as error:
+        _raised.error = error
+        raise
+
+
+def take_error() -> LonglineError | None:
+    """What `document_matches` raised in this thread: SQLite itself only says that something was."""
+    error: LonglineError | None = getattr(_raised, "error", None)
+    _raised.error = None
+    return error
 
 
 def _count_parts(wanted: Filter) -> int:

@@ -6,20 +6,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from longline_storage_sqlite.conditions import document_matches
+from longline_storage_sqlite.statements import load_statements
+
+_ITEMS = load_statements("items")
 
 _CACHED_STATEMENTS = 256
 
 
 def open_writer(path: Path, *, busy_timeout_seconds: float) -> sqlite3.Connection:
     """The connection that writes. The file is created if it is missing, and set to write-ahead logging."""
-    # In WAL a commit survives the end of the process with NORMAL; only a power cut may lose the last moments, never the
-    # file.
-    return _open(path, busy_timeout_seconds, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
+    return _open(
+        path,
+        busy_timeout_seconds,
+        "PRAGMA auto_vacuum = INCREMENTAL",  # for new files: before anything is written to them
+        "PRAGMA journal_mode = WAL",
+        # In WAL a commit survives the end of the process with NORMAL; only a power cut may lose the last moments, never
+        # the file.
+        "PRAGMA synchronous = NORMAL",
+        "PRAGMA secure_delete = ON",  # what is deleted is overwritten with zeros
+        "PRAGMA foreign_keys = ON",  # an item's vectors go with it
+    )
 
 
 def open_reader(path: Path, *, busy_timeout_seconds: float) -> sqlite3.Connection:
-    """A connection that cannot write."""
-    return _open(path, busy_timeout_seconds, "PRAGMA query_only = ON")
+    """A connection that cannot write, and that sees no item whose time is over."""
+    return _open(path, busy_timeout_seconds, _ITEMS["living"], "PRAGMA query_only = ON")
 
 
 @contextmanager

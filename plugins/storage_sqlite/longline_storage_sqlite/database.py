@@ -9,12 +9,18 @@ from longline_storage_sqlite.connections import open_reader, open_writer
 from longline_storage_sqlite.errors import translated
 from longline_storage_sqlite.lock import OwnerLock
 from longline_storage_sqlite.migrate import run_migrations
+from longline_storage_sqlite.old_files import rewrite_old_file
 from longline_storage_sqlite.readers import Readers
 from longline_storage_sqlite.settings import SqliteSettings
 from longline_storage_sqlite.statements import load_statements
 from longline_storage_sqlite.writer import Writer
 
+SMALL_BYTES = 16 * 1024 * 1024
+"""What can be rewritten at a start without anybody noticing."""
+
 _SQL = load_statements("queue")
+_COLLECTIONS = load_statements("collections")
+_CRONS = load_statements("crons")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,9 @@ def migrate_database(path: Path, settings: SqliteSettings) -> Sequence[str]:
     with translated(path), closing(_lock(path)):
         connection = open_writer(path, busy_timeout_seconds=settings.busy_timeout_seconds)
         with closing(connection):
-            return run_migrations(connection, path)
+            names = run_migrations(connection, path)
+            rewrite_old_file(connection, path, most_bytes=None)
+            return names
 
 
 def _lock(path: Path) -> OwnerLock:
@@ -57,13 +65,16 @@ def _open_locked(path: Path, settings: SqliteSettings, lock: OwnerLock) -> Datab
     connection = open_writer(path, busy_timeout_seconds=busy_timeout_seconds)
     try:
         run_migrations(connection, path)
+        rewrite_old_file(connection, path, most_bytes=SMALL_BYTES)
         connection.execute(_SQL["expire_leases"])
+        connection.execute(_COLLECTIONS["free_taken"])
+        connection.execute(_CRONS["expire_leases"])
         reading = [open_reader(path, busy_timeout_seconds=busy_timeout_seconds) for _ in range(settings.reader_threads)]
     except BaseException:
         connection.close()
         raise
     writer = Writer(connection, path, most_waiting=settings.queued_writes)
-    readers = Readers(reading, path)
+    readers = Readers(reading, path, most_seconds=settings.read_seconds)
 
     def close() -> None:
         readers.close()

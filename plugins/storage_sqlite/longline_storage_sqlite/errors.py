@@ -74,6 +74,13 @@ class BadUrlError(StorageError):
         super().__init__(f"{url!r} names no file; write sqlite:///relative/path.db or sqlite:////absolute/path.db")
 
 
+class ReadTooLongError(StorageError):
+    """A read was broken off: it held up all others."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__(f"{path}: a read took over {seconds:g} seconds (storage_sqlite.read_seconds); ask for less")
+
+
 class UnnumberedMigrationError(StorageError):
     """A migration forgot to say that it ran."""
 

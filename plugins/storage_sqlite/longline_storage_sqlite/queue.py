@@ -1,7 +1,7 @@
 """Runs: the row is the queue."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from longline.errors import LeaseLostError, NotFoundError
@@ -19,13 +19,15 @@ from longline.models.runs import (
     RunQuery,
     RunStatus,
 )
-from longline.storage.protocols import AdmissionRule
+from longline.storage.collections import RecordRule, record_nothing
+from longline.storage.queue import AdmissionRule, UnreadableRun
 from longline_storage_sqlite.admission import admit_run
-from longline_storage_sqlite.cancellation import cancel_runs, erase_run, rest_threads
+from longline_storage_sqlite.cancellation import cancel_runs, delete_thread_of, erase_run, rest_threads
 from longline_storage_sqlite.claims import claim_runs
 from longline_storage_sqlite.clocks import instant, lease_micros, micros, wall_micros
 from longline_storage_sqlite.conditions import Condition
 from longline_storage_sqlite.database import Database
+from longline_storage_sqlite.documents import put_documents
 from longline_storage_sqlite.fencing import hold
 from longline_storage_sqlite.rows import cancel_from_row, encode, failure_text, run_from_row, state_parameters
 from longline_storage_sqlite.searches import Search, fetch
@@ -44,17 +46,28 @@ class SqliteRunQueue:
         self._database = database
 
     async def enqueue(
-        self, new: NewRun, *, admit: AdmissionRule, claim: Claim | None = None, visible: Filter = EVERYTHING
+        self,
+        new: NewRun,
+        *,
+        admit: AdmissionRule,
+        claim: Claim | None = None,
+        visible: Filter = EVERYTHING,
+        record: RecordRule = record_nothing,
     ) -> Admission:
         """See RunQueue."""
         return await self._database.writer.run(
-            lambda connection: admit_run(connection, new, admit=admit, claim=claim, visible=visible)
+            lambda connection: admit_run(connection, new, admit=admit, claim=claim, visible=visible, record=record)
         )
 
-    async def claim(self, claim: Claim, *, limit: int) -> Sequence[Run]:
+    async def claim(
+        self, claim: Claim, *, limit: int, on_unreadable: Callable[[UnreadableRun], None] | None = None
+    ) -> Sequence[Run]:
         """See RunQueue."""
-
-        return await self._database.writer.run(lambda connection: claim_runs(connection, claim, limit))
+        runs, unreadable = await self._database.writer.run(lambda connection: claim_runs(connection, claim, limit))
+        if on_unreadable is not None:
+            for run in unreadable:
+                on_unreadable(run)
+        return runs
 
     def keep(self, owner: str, leases: Sequence[Lease], *, lease_seconds: float) -> Sequence[LeaseState]:
         """See RunQueue."""
@@ -77,9 +90,9 @@ class SqliteRunQueue:
 
         await self._database.writer.run(work)
 
-    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> None:
+    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> Sequence[str]:
         """See RunQueue."""
-        await self._database.writer.run(lambda connection: _finish(connection, lease, outcome, micros(at)))
+        return await self._database.writer.run(lambda connection: _finish(connection, lease, outcome, micros(at)))
 
     async def get(self, thread_id: str, run_id: str) -> Run:
         """See RunQueue."""
@@ -91,12 +104,15 @@ class SqliteRunQueue:
         rows = await self._database.readers.run(lambda connection: fetch(connection, search))
         return [run_from_row(row) for row in rows]
 
-    async def cancel(self, run_ids: Sequence[str], request: CancelRequest, *, at: datetime) -> Sequence[CancelledRun]:
+    async def cancel(
+        self, run_ids: Sequence[str], request: CancelRequest, *, at: datetime, record: RecordRule = record_nothing
+    ) -> Sequence[CancelledRun]:
         """See RunQueue."""
 
         def work(connection: sqlite3.Connection) -> Sequence[CancelledRun]:
             rows = connection.execute(_SQL["unfinished_of_ids"], {"run_ids": encode(list(run_ids))}).fetchall()
-            cancelled = cancel_runs(connection, [run_from_row(row) for row in rows], request, micros(at))
+            runs = [run_from_row(row) for row in rows]
+            cancelled = cancel_runs(connection, runs, request, micros(at), record)
             rest_threads(connection, cancelled, request, micros(at))
             return cancelled
 
@@ -145,10 +161,11 @@ def _keep(connection: sqlite3.Connection, owner: str, lease: Lease, expires_at: 
     )
 
 
-def _finish(connection: sqlite3.Connection, lease: Lease, outcome: RunOutcome, at: int) -> None:
-    if hold(connection, lease).is_temporary:
-        connection.execute(_THREADS["delete"], {"thread_id": lease.thread_id})
-        return
+def _finish(connection: sqlite3.Connection, lease: Lease, outcome: RunOutcome, at: int) -> Sequence[str]:
+    is_temporary = hold(connection, lease).is_temporary
+    put_documents(connection, outcome.records)
+    if is_temporary:
+        return delete_thread_of(connection, lease.thread_id, lease.run_id)
     if outcome.erase:
         erase_run(connection, lease.thread_id, lease.run_id)
     else:
@@ -161,6 +178,7 @@ def _finish(connection: sqlite3.Connection, lease: Lease, outcome: RunOutcome, a
         connection.execute(_SQL["end"], row)
     state = {**state_parameters(outcome.state), "thread_id": lease.thread_id, "at": at, "has_run": True}
     connection.execute(_THREADS["set_rest" if outcome.keep_values else "set_state"], state)
+    return ()
 
 
 def _search(query: RunQuery) -> Search:

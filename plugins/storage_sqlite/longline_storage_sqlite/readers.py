@@ -7,6 +7,8 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import TypeVar
 
+from longline_storage_sqlite.conditions import take_error
+from longline_storage_sqlite.deadlines import Deadline
 from longline_storage_sqlite.errors import ClosedError, OverloadedError, storage_error
 from longline_storage_sqlite.jobs import Job, LoopJob, Work, deliver
 
@@ -18,8 +20,9 @@ _MOST_WAITING = 10_000
 class Readers:
     """Runs reads beside each other. A read sees everything that was committed before it was asked for."""
 
-    def __init__(self, connections: Sequence[sqlite3.Connection], path: Path) -> None:
+    def __init__(self, connections: Sequence[sqlite3.Connection], path: Path, *, most_seconds: float) -> None:
         self._path = path
+        self._most_seconds = most_seconds
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._closing = False
         self._gate = Lock()
@@ -53,11 +56,13 @@ class Readers:
             thread.join()
 
     def _serve(self, connection: sqlite3.Connection) -> None:
+        deadline = Deadline(connection, self._most_seconds)
         while (job := self._queue.get()) is not None:
+            deadline.start()
             try:
                 job.perform(connection)
             except sqlite3.Error as error:
-                job.error = storage_error(error, self._path)
+                job.error = take_error() or deadline.error(self._path) or storage_error(error, self._path)
                 job.error.__cause__ = error
             except Exception as error:  # noqa: BLE001  # the thread outlives each job; who waits gets the error
                 job.error = error

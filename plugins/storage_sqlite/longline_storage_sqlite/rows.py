@@ -8,12 +8,14 @@ from typing import TypeAlias
 import orjson
 
 from longline.models.assistants import Assistant
-from longline.models.events import RunEvent
+from longline.models.collections import Document, NewDocument
+from longline.models.events import KeptEntry, RunEnding, RunEvent
 from longline.models.json import JsonObject, JsonValue
 from longline.models.runs import CancelRequest, NewRun, Run, RunSpec, RunStatus
-from longline.models.threads import NewThread, RunFailure, Thread, ThreadState, ThreadStatus
+from longline.models.threads import NewThread, RunFailure, Thread, ThreadState, ThreadStatus, ThreadTtl
 from longline_storage_sqlite.clocks import instant, micros
 
+_MINUTE = 60_000_000  # microseconds
 _SPEC_FIELDS = frozenset(field.name for field in fields(RunSpec))
 
 Parameters: TypeAlias = Mapping[str, str | int | bytes | None]
@@ -75,6 +77,7 @@ def thread_from_row(row: sqlite3.Row) -> Thread:
         interrupts=row["interrupts"],
         error=failure_from_text(row["error"]),
         has_run=bool(row["has_run"]),
+        ttl=ttl_from_row(row),
     )
 
 
@@ -84,7 +87,22 @@ def thread_parameters(thread: NewThread) -> Parameters:
         "thread_id": thread.thread_id,
         "metadata": encode(thread.metadata),
         "created_at": micros(thread.created_at),
+        **ttl_parameters(thread.ttl),
     }
+
+
+def ttl_parameters(ttl: ThreadTtl | None) -> dict[str, str | int | bytes | None]:
+    """How long a thread stays, for its columns."""
+    if ttl is None:
+        return {"ttl_micros": None, "ttl_strategy": None}
+    return {"ttl_micros": round(ttl.minutes * _MINUTE), "ttl_strategy": ttl.strategy}
+
+
+def ttl_from_row(row: sqlite3.Row) -> ThreadTtl | None:
+    """How long a thread stays."""
+    if row["ttl_micros"] is None:
+        return None
+    return ThreadTtl(minutes=row["ttl_micros"] / _MINUTE, strategy=row["ttl_strategy"])
 
 
 def new_thread_model(thread: NewThread) -> Thread:
@@ -101,6 +119,7 @@ def new_thread_model(thread: NewThread) -> Thread:
         interrupts=None,
         error=None,
         has_run=False,
+        ttl=thread.ttl,
     )
 
 
@@ -142,6 +161,7 @@ def run_from_row(row: sqlite3.Row) -> Run:
         lease_owner=row["lease_owner"],
         cancel=cancel_from_row(row),
         failure=failure_from_text(row["failure"]),
+        turn=row["turn"],
     )
 
 
@@ -162,6 +182,7 @@ def run_parameters(new: NewRun) -> dict[str, str | int | bytes | None]:
         "status": RunStatus.PENDING,
         "spec": orjson.dumps(new.spec).decode(),
         "temporary": new.spec.temporary,
+        "resumable": new.spec.resumable,
         "multitask_strategy": new.multitask_strategy,
         "created_at": micros(new.created_at),
         "not_before": micros(new.not_before),
@@ -195,15 +216,62 @@ def started(run: Run, owner: str) -> Run:
     return replace(run, status=RunStatus.RUNNING, attempt=1, lease_owner=owner)
 
 
+def document_from_row(row: sqlite3.Row) -> Document:
+    """A document of a collection."""
+    expires_at, due_at = row["expires_at"], row["due_at"]
+    return Document(
+        collection=row["collection"],
+        owner=row["owner"],
+        key=row["key"],
+        value=decode_object(row["value"]),
+        version=row["version"],
+        created_at=instant(row["created_at"]),
+        updated_at=instant(row["updated_at"]),
+        expires_at=None if expires_at is None else instant(expires_at),
+        due_at=None if due_at is None else instant(due_at),
+        takes=row["takes"],
+        holder=row["holder"],
+    )
+
+
+def document_parameters(new: NewDocument, now: int) -> Parameters:
+    """What a document's row takes when it is put."""
+    return {
+        "collection": new.collection,
+        "owner": new.owner,
+        "key": new.key,
+        "value": encode(new.value),
+        "now": now,
+        "expires_at": None if new.expires_at is None else micros(new.expires_at),
+        "due_at": None if new.due_at is None else micros(new.due_at),
+    }
+
+
 def event_from_row(run_id: str, row: sqlite3.Row) -> RunEvent:
     """An event of a run."""
-    return RunEvent(run_id, row["attempt"], row["seq"], row["mode"], tuple(orjson.loads(row["namespace"])), row["data"])
+    namespace = tuple(orjson.loads(row["namespace"]))
+    return RunEvent(
+        run_id, row["attempt"], row["seq"], row["mode"], namespace, row["data"], turn=row["turn"], at_ms=row["at_ms"]
+    )
 
 
-def event_parameters(event: RunEvent) -> tuple[str, int, int, str, str, bytes]:
+def entry_from_row(row: sqlite3.Row) -> KeptEntry:
+    """An event of a thread, or the end of a run on it."""
+    if row["status"] is None:
+        return event_from_row(row["run_id"], row)
+    return RunEnding(
+        run_id=row["run_id"],
+        turn=row["turn"],
+        status=RunStatus(row["status"]),
+        failure=failure_from_text(row["failure"]),
+        at_ms=row["at_ms"],
+    )
+
+
+def event_parameters(event: RunEvent) -> tuple[str, int, int, str, str, bytes, int]:
     """What an event's row takes, in the order of its columns."""
     namespace = orjson.dumps(event.namespace).decode() if event.namespace else "[]"
-    return event.run_id, event.attempt, event.seq, event.mode, namespace, event.data
+    return event.run_id, event.attempt, event.seq, event.mode, namespace, event.data, event.at_ms
 
 
 def _spec_from_text(text: str) -> RunSpec:

@@ -8,7 +8,7 @@ from longline.errors import AlreadyExistsError, NotFoundError, ThreadBusyError
 from longline.models.filters import EVERYTHING, Filter, matches
 from longline.models.json import JsonObject
 from longline.models.pages import Page
-from longline.models.threads import NewThread, Thread, ThreadQuery, ThreadState
+from longline.models.threads import NewThread, Thread, ThreadQuery, ThreadState, ThreadTtl
 from longline_storage_sqlite.clocks import micros
 from longline_storage_sqlite.conditions import Condition, condition
 from longline_storage_sqlite.database import Database
@@ -18,9 +18,11 @@ from longline_storage_sqlite.rows import (
     state_parameters,
     thread_from_row,
     thread_parameters,
+    ttl_parameters,
 )
 from longline_storage_sqlite.searches import Search, fetch_page
 from longline_storage_sqlite.statements import load_statements
+from longline_storage_sqlite.turns import take_turn
 
 _SQL = load_statements("threads")
 _RUNS = load_statements("queue")
@@ -56,7 +58,13 @@ class SqliteThreads:
         )
 
     async def update(
-        self, thread_id: str, *, metadata: JsonObject, at: datetime, visible: Filter = EVERYTHING
+        self,
+        thread_id: str,
+        *,
+        metadata: JsonObject,
+        at: datetime,
+        ttl: ThreadTtl | None = None,
+        visible: Filter = EVERYTHING,
     ) -> Thread:
         """See ThreadStore."""
 
@@ -65,21 +73,24 @@ class SqliteThreads:
             connection.execute(
                 _SQL["set_metadata"], {"thread_id": thread_id, "metadata": encode(merged), "at": micros(at)}
             )
+            if ttl is not None:
+                connection.execute(_SQL["set_ttl"], {"thread_id": thread_id, **ttl_parameters(ttl)})
             return _get(connection, thread_id, EVERYTHING)
 
         return await self._database.writer.run(work)
 
-    async def set_state(self, thread_id: str, state: ThreadState, *, at: datetime) -> None:
+    async def set_state(self, thread_id: str, state: ThreadState, *, at: datetime) -> int:
         """See ThreadStore."""
         row = {**state_parameters(state), "thread_id": thread_id, "at": micros(at), "has_run": False}
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> int:
             if connection.execute(_RUNS["has_unfinished"], {"thread_id": thread_id}).fetchone()[0]:
                 raise ThreadBusyError(thread_id)
             if connection.execute(_SQL["set_state"], row).rowcount == 0:
                 raise NotFoundError("thread", thread_id)
+            return take_turn(connection, thread_id)
 
-        await self._database.writer.run(work)
+        return await self._database.writer.run(work)
 
     async def copy(self, thread_id: str, new_thread_id: str, *, at: datetime, visible: Filter = EVERYTHING) -> Thread:
         """See ThreadStore."""

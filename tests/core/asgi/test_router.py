@@ -75,7 +75,7 @@ async def test_where_nothing_is_served_the_answer_is_404() -> None:
     answer = await ask(serve(ProtocolMount(path="/a", app=telling("a"))), "GET", "/b")
     assert answer.status == 404
     assert answer.json == {"error": {"code": "not_found", "message": "nothing is served at this path"}}
-    assert (await open_socket(serve(), "/b"))[0]["type"] == "websocket.close"
+    assert (await open_socket(serve(), "/b"))[-1]["code"] == 4404
 
 
 async def test_one_mount_does_not_change_what_the_next_request_sees() -> None:
@@ -171,8 +171,10 @@ async def test_a_browser_may_ask_what_it_may_ask_without_credentials() -> None:
     assert (await ask(guarded(), "OPTIONS", "/api/x")).status == 200
 
 
-async def test_a_websocket_without_credentials_is_closed_before_it_is_opened() -> None:
-    assert [message["type"] for message in await open_socket(guarded(), "/api/x")] == ["websocket.close"]
+async def test_a_websocket_without_credentials_is_closed_with_a_code_that_a_page_can_read() -> None:
+    accepted, closed = await open_socket(guarded(), "/api/x")
+    assert accepted["type"] == "websocket.accept"
+    assert (closed["type"], closed["code"]) == ("websocket.close", 4401)
     assert (await open_socket(guarded(), "/api/x", headers=ANN))[0]["type"] == "websocket.accept"
 
 
@@ -234,3 +236,23 @@ async def test_a_protocol_without_a_form_of_its_own_refuses_plainly(error: Longl
     assert answer.json == {"error": {"code": error.code, "message": str(error)}}
     assert answer.headers["content-length"] == str(len(answer.body))
     assert answer.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
+
+
+def mounted_at(prefix: str) -> AppWrapper:
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "root_path": prefix}, receive, send)
+
+        return call
+
+    return AppWrapper(order=1, wrap=wrap)
+
+
+@pytest.mark.parametrize(
+    ("path", "app", "root_path"), [("/api", "root", "/api"), ("/api/a/b", "a", "/api/a"), ("/api/x", "root", "/api")]
+)
+async def test_the_whole_server_may_be_mounted_below_a_path(path: str, app: str, root_path: str) -> None:
+    mounts = [ProtocolMount(path="", app=telling("root")), ProtocolMount(path="/a", app=telling("a"))]
+    told = (await ask(serve(*mounts, wrappers=[mounted_at("/api")]), "GET", path)).json
+    assert isinstance(told, dict)
+    assert (told["app"], told["path"], told["root_path"]) == (app, path, root_path)

@@ -127,3 +127,21 @@ async def test_a_caller_cannot_pass_an_assistant_off_as_the_servers(verb: str) -
 
 async def test_a_principal_shows_no_token() -> None:
     assert "tok-1" not in repr(Principal(identity="ann", token="tok-1"))
+
+
+class Decides(Says):
+    """A rule that stands in for the default rules where threads are read."""
+
+    def overrides(self, action: Action) -> bool:
+        return action == READ
+
+
+async def test_a_rule_that_overrides_takes_the_place_of_default_rules_for_its_actions_only() -> None:
+    other, mine = Equals("other", 1), Equals("mine", 1)
+    access = Access([Decides("decides", mine), Says("other", other), OwnerRule()])
+    value: JsonObject = {"metadata": {}}
+    assert await access.decide(ANN, READ, value) == AllOf((mine, other))
+    assert await access.decide(ANN, Action("threads", "search"), value) == AllOf((mine, other, Equals("owner", "ann")))
+    assert access.overrides(READ)
+    assert not access.overrides(Action("threads", "search"))
+    assert not Access([Says("other", other), OwnerRule()]).overrides(READ)

@@ -143,13 +143,28 @@ def test_no_other_name_of_the_servers_or_of_langgraph_gets_in(case) -> None:
 def test_of_the_layers_the_highest_that_names_a_value_wins(case) -> None:
     configurable = merge(case).config["configurable"]
     own, theirs = configurable_of(case["own"]), configurable_of(case["theirs"])
-    is_redirected = bool(case["destinations"] & {*own, *(case["context"] or {})})
+    is_redirected = bool(case["destinations"] & {*own, *(case["context"] or {}), *case["injected"].headers})
     for name in FREE:
         if name == "api_key" and is_redirected:
             theirs = {key: value for key, value in theirs.items() if key != name}
         layers = [layer[name] for layer in (case["defaults"], theirs, own, case["context"] or {}) if name in layer]
         assert (name in configurable) == bool(layers)
         assert configurable.get(name) == (layers[-1] if layers else None)
+
+
+def test_a_header_that_sets_a_destination_gets_no_secret_of_the_assistant() -> None:
+    case = {
+        "defaults": {}, "theirs": {"configurable": {"api_key": "k", "model": "m"}}, "theirs_context": {"api_key": "k"},
+        "theirs_metadata": {}, "own": {}, "context": None, "metadata": {}, "destinations": frozenset({"base_url"}),
+        "injected": Injected(
+            run_id="r", thread_id="t", principal=Principal(identity="bob"), request_id="q",
+            headers={"base_url": "https://elsewhere.test"},
+        ),
+    }  # fmt: skip
+    merged = merge(case)
+    assert merged.config["configurable"]["base_url"] == "https://elsewhere.test"
+    assert merged.config["configurable"]["model"] == "m"
+    assert "api_key" not in {**merged.config["configurable"], **(merged.context or {})}
 
 
 @given(CASES)

@@ -2,9 +2,11 @@
 
 import copy
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longline.errors import FilterTooWideError
 from longline.models.filters import (
     EVERYTHING,
     NOTHING,
@@ -119,3 +121,27 @@ def test_asking_changes_nothing(condition, metadata) -> None:
     before = copy.deepcopy((condition, metadata))
     matches(condition, metadata)
     assert (condition, metadata) == before
+
+
+def test_many_scalars_are_found_in_a_long_list() -> None:
+    numbers = list(range(100_000))
+    assert contains(numbers, numbers[::-1])
+    assert not contains(numbers, [*numbers, "0"])
+
+
+def test_a_filter_of_too_many_values_is_refused() -> None:
+    metadata_filter({"a": list(range(999))})
+    for wanted in (
+        {"a": list(range(1001))},
+        {"a": [{"b": [1] * 600}, [2] * 600]},
+        dict.fromkeys(map(str, range(1001))),
+    ):
+        with pytest.raises(FilterTooWideError):
+            metadata_filter(wanted)
+
+
+def test_comparing_too_many_objects_is_refused_instead_of_done() -> None:
+    found = [{"n": number} for number in range(3_000)]
+    with pytest.raises(FilterTooWideError):
+        matches(Equals("a", [{"n": -1}]), {"a": found * 400})
+    assert matches(Equals("a", [{"n": 1}, {"n": 2_999}]), {"a": found})

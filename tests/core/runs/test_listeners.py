@@ -87,3 +87,24 @@ def test_the_run_log_says_one_line_for_each_change(caplog: pytest.LogCaptureFixt
     assert [record.message for record in caplog.records] == ["run created", "run resumed", "run ended"]
     assert [record.run_id for record in caplog.records] == ["r1"] * 3
     assert caplog.records[-1].status == "success"
+
+
+class FirstWord(Recorder):
+    def on_first_event(self, run: Run) -> None:
+        self._note("first event", run)
+
+
+def test_who_asks_for_the_first_event_gets_it_without_asking_for_all() -> None:
+    asks, does_not = FirstWord(wants_events=False), Recorder(wants_events=False)
+    listeners = Listeners([does_not, asks])
+    assert listeners.want_events is False
+    listeners.on_first_event(RUN)
+    assert asks.told == [("first event", RUN)]
+    assert does_not.told == []
+
+
+def test_a_listener_of_first_events_that_fails_hurts_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    broken, other = FirstWord(wants_events=False, failure=ValueError("boom")), FirstWord(wants_events=False)
+    Listeners([broken, other]).on_first_event(RUN)
+    assert other.told == [("first event", RUN)]
+    assert "run listener failed" in caplog.text

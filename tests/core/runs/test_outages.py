@@ -10,10 +10,12 @@ from tests.core import sample_graphs as graphs
 from tests.core.conftest import OpenServer
 from tests.core.runs.test_listeners import Recorder
 
+from longline import runtime as runtime_module
 from longline.auth.principal import LOCAL
 from longline.errors import StorageError
 from longline.models.runs import RunStatus
 from longline.runs import engine as engine_module
+from longline.runs import scheduler as scheduler_module
 from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 
@@ -90,3 +92,20 @@ async def test_listeners_are_told_the_whole_story_of_a_run(open_server: OpenServ
     assert [event.mode for word, event, *_ in recorder.told if word == "event"] == ["metadata", "values", "values"]
     assert recorder.told[0][1].run_id == run.run_id
     assert recorder.told[-1][2].status is RunStatus.SUCCESS
+
+
+async def test_a_server_ends_although_its_storage_stays_away(
+    open_server: OpenServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(runtime_module, "_LAST_SECONDS", 0.1)
+    monkeypatch.setattr(scheduler_module, "_LAST_SECONDS", 0.1)
+    async with asyncio.timeout(30):
+        async with open_server({"g": graphs.steps("a")}, drain_seconds=0) as server:
+            log = server.runs._storage.events
+            away = Away(log.append, times=1_000_000)
+            monkeypatch.setattr(log, "append", away)
+            request = RunRequest(assistant="g", input={"n": 0}, keep_thread=True, resumable=True)
+            await server.runs.create(LOCAL, request)
+            while away.left == 1_000_000:
+                await asyncio.sleep(0)
+    assert "events not stored at shutdown" in [record.message for record in caplog.records]

@@ -77,6 +77,18 @@ async def test_a_taken_id_is_refused_and_shows_a_stranger_nothing(open_server: O
         assert await server.assistants.get(ANN, "x") == made
 
 
+async def test_who_took_the_id_of_a_graph_to_come_runs_nothing_of_others(open_server: OpenServer) -> None:
+    async with open_server(GRAPHS) as server:
+        taken = NewAssistant(graph_id="g", assistant_id=graph_assistant_id("later"), metadata={"created_by": "system"})
+        await server.assistants.create(ANN, taken)
+    later = GraphDefinition(graph_id="later", origin="test", load=lambda: graphs.steps("a"))
+    async with open_server({**GRAPHS, "later": later}) as server:
+        assert (await server.assistants.resolve(ANN, "later")).metadata == {"owner": "ann"}
+        with pytest.raises(NotFoundError):
+            await server.assistants.resolve(BOB, "later")
+        assert (await server.assistants.resolve(BOB, "g")).metadata == {"created_by": "system"}
+
+
 async def test_assistants_are_named_by_uuid_or_graph(open_server: OpenServer) -> None:
     async with open_server(GRAPHS) as server:
         assert (await server.assistants.resolve(ANN, "g")).assistant_id == graph_assistant_id("g")
@@ -202,11 +214,17 @@ async def test_an_access_rule_that_refuses_is_heard_everywhere(
             server.assistants.delete(ANN, "x"),
             server.assistants.versions(ANN, "x"),
             server.assistants.set_latest(ANN, "x", 1),
-            server.assistants.resolve(ANN, "g"),
+            server.assistants.resolve(ANN, OTHER_ID),
+            server.assistants.open_graph(ANN, "g"),
         ):
             with pytest.raises(ForbiddenError, match="closed"):
                 await attempt
+        # whoever may create runs may run a graph: rules are asked about the run
+        assert (await server.assistants.resolve(ANN, "g")).graph_id == "g"
         assert (await server.assistants.get(SYSTEM, graph_assistant_id("g"))).name == "g"
+
+
+OTHER_ID = "6d9d9b0e-1f5c-4b53-9b3e-0a4f1d1f0a11"
 
 
 class Refuses:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +30,17 @@ class Served:
 
 @asynccontextmanager
 async def serve_graphs(
-    folder: Path, graphs: Mapping[str, object], settings: Mapping[str, Mapping[str, object]] | None = None
+    folder: Path,
+    graphs: Mapping[str, object],
+    settings: Mapping[str, Mapping[str, object]] | None = None,
+    *,
+    plugins: Sequence[str] = PLUGINS,
 ) -> AsyncIterator[Served]:
     """Serve graphs (or what loads them, for a GraphDefinition) from a database in the folder. Twice in turn with one
     folder is a restart."""
     given = dict(settings or {})
     server = {"database": f"sqlite:///{folder}/served.db", "drain_seconds": 0, **given.pop("server", {})}
-    runtime = Runtime(PLUGINS, {**given, "server": server})
+    runtime = Runtime(plugins, {**given, "server": server})
     runtime.graphs = GraphRegistry({graph_id: _definition(graph_id, graph) for graph_id, graph in graphs.items()})
     async with runtime.open() as opened, _listening(opened.app) as url:
         yield Served(url=url, server=opened.server, app=opened.app)

@@ -120,7 +120,7 @@ async def test_a_page_can_read_why_it_was_turned_away(http: httpx.AsyncClient) -
 
 
 async def test_only_the_origins_that_are_named_may_call(serve: Serve) -> None:
-    settings = {"protocol_langgraph": {"cors_allow_origins": ["http://page.test"]}}
+    settings = {"protocol_langgraph": {"http": {"cors": {"allow_origins": ["http://page.test"]}}}}
     async with serve({"count": counting()}, settings) as served, httpx.AsyncClient(base_url=served.url) as http:
         known = await http.get("/ok", headers=ORIGIN)
         assert known.headers["access-control-allow-origin"] == "http://page.test"

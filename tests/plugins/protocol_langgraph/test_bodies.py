@@ -71,10 +71,10 @@ def test_a_field_reaches_the_request(fields: dict[str, Any], name: str, value: o
 
 
 def test_a_thread_is_kept_only_where_it_is_the_runs_own() -> None:
-    body = validate({"assistant_id": "a", "on_completion": "keep"}, runs.RUN)
-    assert body.to_request(thread_id=None, request_id="").keep_thread
-    assert not body.to_request(thread_id="t", request_id="").keep_thread
-    assert not validate({"assistant_id": "a"}, runs.RUN).to_request(thread_id=None, request_id="").keep_thread
+    kept = {"assistant_id": "a", "on_completion": "keep"}
+    assert validate(kept, runs.STATELESS_RUN).to_request(thread_id=None, request_id="").keep_thread
+    assert not validate(kept, runs.RUN).to_request(thread_id="t", request_id="").keep_thread
+    assert not validate({"assistant_id": "a"}, runs.STATELESS_RUN).to_request(thread_id=None, request_id="").keep_thread
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages.tool import tool_call
 from langgraph_sdk.sse import SSEDecoder
 
+from longline.encoding import encode
 from longline.models.events import RunEvent
 from longline.models.threads import RunFailure
 from longline_protocol_langgraph.event_ids import EventIds
@@ -26,6 +29,19 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
+)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+MESSAGES = st.one_of(
+    st.builds(HumanMessage, TEXTS, id=TEXTS | st.none(), name=TEXTS | st.none()),
+    st.builds(AIMessageChunk, content=TEXTS, id=TEXTS | st.none()),
+    st.builds(
+        AIMessage,
+        TEXTS,
+        tool_calls=st.lists(
+            st.builds(tool_call, name=TEXTS, args=st.dictionaries(TEXTS, TEXTS, max_size=2), id=TEXTS), max_size=2
+        ),
+    ),
+    st.builds(ToolMessage, TEXTS, tool_call_id=TEXTS, artifact=JSON, status=st.sampled_from(["success", "error"])),
 )
 EVENTS = st.builds(
     RunEvent,
@@ -106,3 +122,14 @@ def test_an_error_frame_holds_class_and_message() -> None:
 
 def test_a_heartbeat_is_no_event() -> None:
     assert read(HEARTBEAT) == []
+
+
+@given(st.lists(MESSAGES, max_size=3))
+def test_messages_in_a_stream_are_read_back_as_their_model_dump(messages: list[BaseMessage]) -> None:
+    events = [
+        RunEvent(RUN_ID, 1, seq, "messages", (), encode([message, {"langgraph_node": "model"}]))
+        for seq, message in enumerate(messages, 1)
+    ]
+    found = [data for _, data, _ in read(encoder(ids=EventIds(RUN_ID))(events))]
+    dumped = [orjson.loads(orjson.dumps([message.model_dump(), {"langgraph_node": "model"}])) for message in messages]
+    assert found == dumped

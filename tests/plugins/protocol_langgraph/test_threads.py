@@ -218,3 +218,21 @@ async def test_what_a_threads_history_takes_is_told(
     assert told["channel_values"]["by_channel"]["x"]["versions"] == 2
     parts = ("checkpoints", "channel_values", "pending_writes")
     assert told["total_bytes"] == sum(told[part]["bytes"] for part in parts) > 0
+
+
+async def test_a_state_can_be_read_in_parts(sdk: LangGraphClient, thread_id: str) -> None:
+    await sdk.runs.wait(thread_id, "nested", input={"value": "a"})
+    whole: Any = await sdk.threads.get_state(thread_id)
+    found: Any = await sdk.threads.get_state(thread_id, select=["next", "created_at"])
+    assert found == {"next": [], "created_at": whole["created_at"]}
+    assert await sdk.threads.get_state(thread_id, select=["values.value"]) == {"values": whole["values"]}
+    assert await sdk.threads.get_state(thread_id, select=["values.nothing"]) == {"values": {}}
+    at: Any = await sdk.threads.get_state(thread_id, checkpoint=whole["checkpoint"], select=["values"])
+    assert at == {"values": whole["values"]}
+    history: Any = await sdk.threads.get_history(thread_id, limit=2, select=["next"])
+    assert [set(state) for state in history] == [{"next"}, {"next"}]
+
+
+async def test_a_part_that_no_state_has_is_refused(http: httpx.AsyncClient, thread_id: str) -> None:
+    assert (await http.get(f"/threads/{thread_id}/state?select=zz")).status_code == 422
+    assert (await http.post(f"/threads/{thread_id}/history", json={"select": ["values."]})).status_code == 422

@@ -10,10 +10,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from longline.errors import FilterTooWideError
 from longline.models.filters import AllOf, AnyOf, Equals, matches
+from longline.models.json import JsonObject
+from longline.models.threads import NewThread, ThreadQuery
+from longline.storage.protocols import Storage
+from longline.testing.storage_samples import moment
 from longline_storage_sqlite import conditions
 from longline_storage_sqlite.conditions import condition
-from longline_storage_sqlite.connections import open_writer
+from longline_storage_sqlite.connections import open_reader, open_writer
+from longline_storage_sqlite.errors import ReadTooLongError
+from longline_storage_sqlite.readers import Readers
 
 
 @pytest.fixture
@@ -59,3 +66,28 @@ def test_long_filters_are_not_kept_in_memory_after_their_search() -> None:
         assert conditions.document_matches(long, json.dumps({"k": f"{number}" * 100_000}))
     kept = conditions._decode_and_keep.cache_info()
     assert (kept.misses, kept.currsize) == (100, 4)
+
+
+@pytest.mark.anyio
+async def test_a_read_that_takes_too_long_is_broken_off_and_the_next_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    readers = Readers([open_reader(path, busy_timeout_seconds=1)], path, most_seconds=0.05)
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    try:
+        with pytest.raises(ReadTooLongError, match="read_seconds"):
+            await readers.run(lambda connection: connection.execute(endless).fetchone())
+        assert (await readers.run(lambda connection: connection.execute("SELECT 1").fetchone()))[0] == 1
+    finally:
+        readers.close()
+
+
+@pytest.mark.anyio
+async def test_a_filter_that_would_compare_for_minutes_is_refused(storage: Storage) -> None:
+    metadata: JsonObject = {"a": [{"n": number} for number in range(20_000)]}
+    await storage.threads.create(NewThread(thread_id="t", metadata=metadata, created_at=moment()))
+    wanted = Equals("a", [{"n": -number} for number in range(1, 500)])
+    found = await storage.threads.search(ThreadQuery(metadata=wanted))
+    assert found.total == 0
+    with pytest.raises(FilterTooWideError):
+        await storage.threads.search(ThreadQuery(metadata=Equals("a", [{"n": n} for n in range(19_000, 19_400)])))
+    await storage.check()

@@ -2,12 +2,19 @@
 
 from longline.testing.storage_assistants import AssistantStoreContract
 from longline.testing.storage_checkpoints import CheckpointContract
+from longline.testing.storage_collections import CollectionContract
+from longline.testing.storage_counts import CountsContract
+from longline.testing.storage_crons import CronSearchContract, CronStoreContract
 from longline.testing.storage_events import EventLogContract
 from longline.testing.storage_filters import FilterContract
 from longline.testing.storage_items import ItemsContract
 from longline.testing.storage_queue import RunQueueContract
+from longline.testing.storage_records import RunRecordContract
 from longline.testing.storage_restart import RestartContract, SoleOwnerContract
+from longline.testing.storage_retention import RetentionContract, StateWritesContract
 from longline.testing.storage_threads import ThreadSearchContract, ThreadStoreContract
+from longline.testing.storage_ticks import CronTickContract
+from longline.testing.storage_turns import TurnContract
 
 
 class TestAssistants(AssistantStoreContract):
@@ -30,7 +37,23 @@ class TestRunQueue(RunQueueContract):
     pass
 
 
+class TestCrons(CronStoreContract):
+    pass
+
+
+class TestCronSearch(CronSearchContract):
+    pass
+
+
+class TestCronTicks(CronTickContract):
+    pass
+
+
 class TestEventLog(EventLogContract):
+    pass
+
+
+class TestTurns(TurnContract):
     pass
 
 
@@ -42,9 +65,29 @@ class TestItems(ItemsContract):
     pass
 
 
+class TestCollections(CollectionContract):
+    pass
+
+
+class TestRunRecords(RunRecordContract):
+    pass
+
+
 class TestRestart(RestartContract):
     pass
 
 
 class TestSoleOwner(SoleOwnerContract):
+    pass
+
+
+class TestCounts(CountsContract):
+    pass
+
+
+class TestRetention(RetentionContract):
+    pass
+
+
+class TestStateWrites(StateWritesContract):
     pass

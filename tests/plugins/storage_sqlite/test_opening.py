@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import longline_storage_sqlite as plugin
+from longline import defaults
 from longline.errors import StorageError
 from longline.settings import CORE_SECTIONS, parse_settings
 from longline.storage.capabilities import Capability
@@ -68,7 +69,9 @@ async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_the_hooks_offer_the_settings_the_backend_and_the_command() -> None:
     sections = plugin.register_settings()
-    settings = parse_settings({"storage_sqlite": {"reader_threads": 3}}, [*CORE_SECTIONS, *sections])
+    settings = parse_settings(
+        {"storage_sqlite": {"reader_threads": 3}}, [*CORE_SECTIONS, *defaults.register_settings(), *sections]
+    )
     assert settings.section(SqliteSettings).reader_threads == 3
     assert [backend.schemes for backend in plugin.register_storage_backends(settings)] == [("sqlite",)]
     assert [command.name for command in plugin.register_commands()] == ["sqlite-backup"]

@@ -1,14 +1,23 @@
 """Pruning keeps what delta channels are rebuilt from."""
 
+import operator
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, TypedDict
 
 import pytest
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels.delta import DeltaChannel
-from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
 
+from longline.models.retention import SweepOrder, Swept
+from longline.models.threads import NewThread, PruneStrategy, ThreadTtl
 from longline.storage.protocols import Storage
+from longline.testing.storage_samples import sample_thread
 
 
 def _append(state: list[str], writes: list[list[str]]) -> list[str]:
@@ -69,3 +78,64 @@ async def test_an_unknown_strategy_is_refused(storage: Storage) -> None:
     saver = await storage.checkpointer()
     with pytest.raises(ValueError, match="keep_some"):
         await saver.aprune(["t"], strategy="keep_some")
+
+
+@pytest.mark.anyio
+async def test_a_checkpoint_that_cannot_be_read_holds_up_no_sweep(
+    storage: Storage, database_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    saver = await storage.checkpointer()
+    long_ago = datetime(2026, 1, 1, tzinfo=UTC)
+    strategies: tuple[PruneStrategy, ...] = ("keep_latest", "delete", "delete")
+    for number, strategy in enumerate(strategies):
+        ttl = ThreadTtl(minutes=1 + number, strategy=strategy)
+        await storage.threads.create(NewThread(thread_id=f"t{number}", metadata={}, created_at=long_ago, ttl=ttl))
+        config: RunnableConfig = {"configurable": {"thread_id": f"t{number}", "checkpoint_ns": ""}}
+        await saver.aput(config, empty_checkpoint(), {"source": "loop", "step": 0, "parents": {}}, {})
+    with closing(sqlite3.connect(database_file)) as connection, connection:
+        connection.execute("UPDATE checkpoints SET metadata = 'no JSON' WHERE thread_id <> 't2'")
+    swept = await storage.retention.sweep(SweepOrder(at=datetime.now(UTC)))
+    assert (swept.gone, swept.threads_pruned, swept.is_done) == (("t1", "t2"), 0, True)
+    await storage.threads.get("t0")
+    told = [record for record in caplog.records if record.getMessage() == "checkpoints not readable"]
+    assert [record.thread_id for record in told] == ["t0", "t1"]  # type: ignore[attr-defined]  # extras
+    assert await storage.retention.sweep(SweepOrder(at=datetime.now(UTC))) == Swept()
+
+
+class Told(TypedDict):
+    told: Annotated[list[str], operator.add]
+
+
+def _asking(*, remembers: bool) -> StateGraph[Told]:
+    """A graph that calls a subgraph in each turn; that asks at its second step."""
+    inner = StateGraph(Told)
+    inner.add_node("begin", lambda _: {"told": ["begun"]})
+    inner.add_node("ask", lambda _: {"told": [interrupt("go on?")]})
+    inner.add_edge(START, "begin")
+    inner.add_edge("begin", "ask")
+    outer = StateGraph(Told)
+    outer.add_node("child", inner.compile(checkpointer=remembers or None))
+    outer.add_node("end", lambda _: {"told": ["end"]})
+    outer.add_edge(START, "child")
+    outer.add_edge("child", "end")
+    return outer
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("remembers", [False, True])
+async def test_a_pruned_thread_goes_on_in_the_subgraph_that_asked(storage: Storage, remembers: bool) -> None:
+    saver = await storage.checkpointer()
+    graph = _asking(remembers=remembers).compile(checkpointer=saver)
+    await storage.threads.create(sample_thread("t"))
+    config: RunnableConfig = {"configurable": {"thread_id": "t"}}
+    for number in range(3):
+        await graph.ainvoke({"told": [f"turn {number}"]}, config)
+        await storage.retention.keep_latest("t")
+        before = await graph.aget_state(config, subgraphs=True)
+        assert before.tasks[0].state.values["told"][-1] == "begun"
+        await graph.ainvoke(Command(resume=f"yes {number}"), config)
+        told = (await graph.aget_state(config)).values["told"]
+        assert told[-2:] == [f"yes {number}", "end"]
+    await storage.retention.keep_latest("t")
+    namespaces = {found.config["configurable"]["checkpoint_ns"] async for found in saver.alist(config)}
+    assert namespaces == ({"", "child"} if remembers else {""})

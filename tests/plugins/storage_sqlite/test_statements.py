@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from langgraph.store.sqlite import SqliteStore
 
 from longline_storage_sqlite.connections import open_writer
 from longline_storage_sqlite.migrate import run_migrations
@@ -23,6 +24,8 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     path = tmp_path / "x.db"
     with closing(open_writer(path, busy_timeout_seconds=1)) as opened:
         run_migrations(opened, path)
+        SqliteStore(opened).setup()  # tables that LangGraph makes
+        opened.execute(load_statements("items")["create_vectors"])
         yield opened
 
 

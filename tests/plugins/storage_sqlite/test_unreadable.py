@@ -9,6 +9,7 @@ from longline.errors import NotFoundError
 from longline.models.runs import RunStatus
 from longline.models.threads import ThreadStatus
 from longline.storage.protocols import Storage
+from longline.storage.queue import UnreadableRun
 from longline.testing.storage_samples import claim_by, put, sample_run
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +44,11 @@ async def test_an_unreadable_run_ends_with_an_error_and_the_next_one_is_claimed_
     follower = await put(storage, sample_run(broken.thread_id))
     other = await put(storage, sample_run())
     rewrite(database_file, "UPDATE runs SET spec = '[]' WHERE run_id = ?", broken.run_id)
-    claimed = await storage.runs.claim(claim_by("w"), limit=2)
+    told: list[UnreadableRun] = []
+    claimed = await storage.runs.claim(claim_by("w"), limit=2, on_unreadable=told.append)
+    (unreadable,) = told
+    assert (unreadable.run_id, unreadable.turn, unreadable.is_thread_gone) == (broken.run_id, 1, False)
+    assert unreadable.failure.error == "UnreadableRunError"
     assert [run.run_id for run in claimed] == [follower.run_id, other.run_id]
     ended = "SELECT status || ' ' || failure FROM runs WHERE run_id = ?"
     assert cell(database_file, ended, broken.run_id).startswith(f'{RunStatus.ERROR} {{"error":"UnreadableRunError"')
@@ -62,7 +67,12 @@ async def test_a_thread_shows_that_its_last_run_could_not_be_read(storage: Stora
 
 async def test_an_unreadable_run_takes_its_temporary_thread_along(storage: Storage, database_file: Path) -> None:
     broken = await put(storage, sample_run())
-    rewrite(database_file, "UPDATE runs SET spec = '[]', temporary = 1")
-    assert await storage.runs.claim(claim_by("w"), limit=1) == []
+    waiting = await put(storage, sample_run(broken.thread_id))
+    rewrite(database_file, "UPDATE runs SET spec = '[]', temporary = 1 WHERE run_id = ?", broken.run_id)
+    told: list[UnreadableRun] = []
+    assert await storage.runs.claim(claim_by("w"), limit=1, on_unreadable=told.append) == []
+    assert [(run.run_id, run.is_thread_gone, list(run.others_gone)) for run in told] == [
+        (broken.run_id, True, [waiting.run_id])
+    ]
     with pytest.raises(NotFoundError):
         await storage.threads.get(broken.thread_id)

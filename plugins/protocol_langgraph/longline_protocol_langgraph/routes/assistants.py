@@ -12,18 +12,24 @@ from longline.errors import NotFoundError
 from longline.models.filters import Equals, metadata_filter
 from longline.models.threads import ThreadQuery
 from longline.services.server import Server
-from longline_protocol_langgraph.bodies.assistants import CREATE, LATEST, PATCH, SEARCH, VERSIONS
+from longline_protocol_langgraph.bodies.assistants import COUNT, CREATE, LATEST, PATCH, SEARCH, VERSIONS
 from longline_protocol_langgraph.describe import drawing, schemas, subgraphs
 from longline_protocol_langgraph.endpoint import principal_of, route
 from longline_protocol_langgraph.errors import AssistantUnknownError
 from longline_protocol_langgraph.pagination import pagination_headers
+from longline_protocol_langgraph.parameters import Flag, FlagOrNumber, Number
 from longline_protocol_langgraph.parsing import read_body
-from longline_protocol_langgraph.query import flag, flag_or_number, number, path_id
+from longline_protocol_langgraph.query import path_id
 from longline_protocol_langgraph.render import assistant_json, chosen, version_json
 from longline_protocol_langgraph.replies import empty_reply, json_reply
 
 if TYPE_CHECKING:
     from langgraph.pregel import Pregel
+
+DELETE_THREADS = Flag("delete_threads", "Whether the threads that it ran on last go too.")
+VERSION = Number("version", "The version, if it is not in the body.")
+XRAY = FlagOrNumber("xray", "Whether subgraphs are drawn, or how many levels of them.")
+RECURSE = Flag("recurse", "Whether the subgraphs of subgraphs are told too.")
 
 _PAGE = 1000
 
@@ -62,7 +68,7 @@ class _Assistants:
         return json_reply(found, headers=pagination_headers(page, query.offset))
 
     async def count(self, request: Request) -> ASGIApp:
-        query = (await read_body(request, SEARCH)).to_query()
+        query = (await read_body(request, COUNT)).to_query()
         return json_reply((await self._assistants.search(principal_of(request), query)).total)
 
     async def get(self, request: Request) -> ASGIApp:
@@ -77,7 +83,7 @@ class _Assistants:
     async def delete(self, request: Request) -> ASGIApp:
         """With `delete_threads` the threads that it ran on last go too."""
         principal, assistant_id = principal_of(request), path_id(request, "assistant")
-        with_threads = flag(request, "delete_threads")
+        with_threads = DELETE_THREADS.of(request)
         await self._assistants.delete(principal, assistant_id)
         if with_threads:
             await self._delete_threads(principal, assistant_id)
@@ -94,15 +100,15 @@ class _Assistants:
             principal,
             assistant_id,
             metadata=metadata_filter(body.metadata or {}),
-            limit=body.limit or 10,
-            offset=body.offset or 0,
+            limit=body.limit,
+            offset=body.offset,
         )
         return json_reply([version_json(version) for version in found])
 
     async def set_latest(self, request: Request) -> ASGIApp:
         """The version is in the body, or in the query."""
         assistant_id = path_id(request, "assistant")
-        version = number(request, "version", default=-1)
+        version = VERSION.of(request)
         if version < 0:
             version = (await read_body(request, LATEST)).version
         return json_reply(
@@ -124,7 +130,7 @@ class _Looks:
 
     async def graph(self, request: Request) -> ASGIApp:
         """The only one of these that takes a graph's id for an assistant's."""
-        xray = flag_or_number(request, "xray")
+        xray = XRAY.of(request)
         async with await self._open(request, request.path_params["assistant_id"]) as (graph, config, _):
             return json_reply(await drawing(graph, config, xray=xray))
 
@@ -133,7 +139,7 @@ class _Looks:
             return json_reply({"graph_id": graph.name, **schemas(graph)})
 
     async def subgraphs(self, request: Request) -> ASGIApp:
-        recurse, namespace = flag(request, "recurse"), request.path_params.get("namespace")
+        recurse, namespace = RECURSE.of(request), request.path_params.get("namespace")
         async with await self._open(request, path_id(request, "assistant")) as (graph, _, _):
             return json_reply(await subgraphs(graph, namespace=namespace, recurse=recurse))
 

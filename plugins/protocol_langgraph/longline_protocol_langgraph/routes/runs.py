@@ -15,15 +15,23 @@ from longline_protocol_langgraph.bodies.runs import CANCEL, RUN, CancelBody
 from longline_protocol_langgraph.endpoint import principal_of, route
 from longline_protocol_langgraph.errors import NoRunsToCancelError, RunUnknownError
 from longline_protocol_langgraph.following import RunWait
+from longline_protocol_langgraph.parameters import Choice, Choices, Flag, Number, Text
 from longline_protocol_langgraph.parsing import read_body
-from longline_protocol_langgraph.query import choice, choices, flag, number, path_id
+from longline_protocol_langgraph.query import path_id
 from longline_protocol_langgraph.render import RUN_FIELDS, chosen, created_run_json, run_json
 from longline_protocol_langgraph.replies import empty_reply, json_reply
 from longline_protocol_langgraph.run_calls import RunCalls, thread_run_place
 from longline_protocol_langgraph.settings import LangGraphApiSettings
 
-_MOST_RUNS = 1000
-_ACTIONS = get_args(CancelAction)
+LIMIT = Number("limit", "The most to answer with.", default=10, most=1000)
+OFFSET = Number("offset", "How many to leave out first.", default=0)
+STATUS = Text("status", "Their status. One that does not exist is one that no run has.", known=tuple(RunStatus))
+SELECT = Choices("select", "The fields to answer with; all if it is left out.", RUN_FIELDS)
+WAIT = Flag("wait", "Whether to answer only when the run has ended.")
+ACTION = Choice(
+    "action", "Whether what the run did so far stays, or goes with it.", get_args(CancelAction), default="interrupt"
+)
+
 _STATUSES = {"pending": (RunStatus.PENDING,), "running": (RunStatus.RUNNING,)}
 _UNFINISHED = (RunStatus.PENDING, RunStatus.RUNNING)
 
@@ -52,7 +60,8 @@ class _Runs:
 
     async def create(self, request: Request) -> ASGIApp:
         thread_id = path_id(request, "thread")
-        run = await self._calls.create(request, await read_body(request, RUN), thread_id=thread_id)
+        body = await read_body(request, RUN)
+        run = await self._calls.create(request, body, thread_id=thread_id)
         place = thread_run_place(thread_id, run.run_id)
         return json_reply(created_run_json(run), headers={"content-location": place.content_location})
 
@@ -69,10 +78,10 @@ class _Runs:
     async def search(self, request: Request) -> ASGIApp:
         """Newest first. A status that does not exist is one that no run has."""
         thread_id = path_id(request, "thread")
-        limit = number(request, "limit", default=10, most=_MOST_RUNS)
-        offset = number(request, "offset", default=0)
-        fields = choices(request, "select", RUN_FIELDS)
-        status = request.query_params.get("status")
+        limit = LIMIT.of(request)
+        offset = OFFSET.of(request)
+        fields = SELECT.of(request)
+        status = STATUS.of(request)
         if limit == 0 or (status is not None and status not in set(RunStatus)):
             await self._threads.get(principal_of(request), thread_id)
             return json_reply([])
@@ -111,7 +120,7 @@ class _Ending:
         """With `wait` the answer comes once the run has ended."""
         thread_id, run_id = path_id(request, "thread"), path_id(request, "run")
         cancel = _cancel_request(request, "/threads/{thread_id}/runs/{run_id}/cancel")
-        if flag(request, "wait"):
+        if WAIT.of(request):
             return await self._cancel_and_wait(request, thread_id, run_id, cancel)
         with _nothing_to_cancel():
             await self._runs.cancel(principal_of(request), thread_id, [run_id], cancel)
@@ -131,7 +140,7 @@ class _Ending:
     async def _cancel_and_wait(self, request: Request, thread_id: str, run_id: str, cancel: CancelRequest) -> ASGIApp:
         principal = principal_of(request)
         with _nothing_to_cancel():
-            _, reader = await self._runs.join(principal, thread_id, run_id)
+            _, reader = await self._runs.join(principal, thread_id, run_id, only_end=True)
             try:
                 await self._runs.cancel(principal, thread_id, [run_id], cancel)
             except BaseException:
@@ -142,7 +151,7 @@ class _Ending:
 
 
 def _cancel_request(request: Request, path: str) -> CancelRequest:
-    action = cast("CancelAction", choice(request, "action", _ACTIONS, default="interrupt"))  # one of its own members
+    action = cast("CancelAction", ACTION.of(request))  # one of its own members
     return CancelRequest(action=action, reason=f"{action} requested via POST {path}")
 
 

@@ -8,7 +8,7 @@ from longline.auth.principal import Principal
 from longline.errors import ForbiddenError, NotFoundError
 from longline.models.runs import RunQuery
 from longline.services.server import Server
-from longline_protocol_langgraph.bodies.runs import BATCH, RUN
+from longline_protocol_langgraph.bodies.runs import BATCH, STATELESS_RUN
 from longline_protocol_langgraph.endpoint import principal_of, route
 from longline_protocol_langgraph.parsing import read_body
 from longline_protocol_langgraph.render import created_run_json, run_json
@@ -37,13 +37,16 @@ class _StatelessRuns:
         self._calls = calls
 
     async def wait(self, request: Request) -> ASGIApp:
-        return await self._calls.wait(request, await read_body(request, RUN), thread_id=None)
+        body = await read_body(request, STATELESS_RUN)
+        return await self._calls.wait(request, body, thread_id=None)
 
     async def stream(self, request: Request) -> ASGIApp:
-        return await self._calls.stream(request, await read_body(request, RUN), thread_id=None)
+        body = await read_body(request, STATELESS_RUN)
+        return await self._calls.stream(request, body, thread_id=None)
 
     async def create(self, request: Request) -> ASGIApp:
-        run = await self._calls.create(request, await read_body(request, RUN), thread_id=None)
+        body = await read_body(request, STATELESS_RUN)
+        run = await self._calls.create(request, body, thread_id=None)
         return json_reply(created_run_json(run), headers={"content-location": run_place(run.run_id).content_location})
 
     async def create_batch(self, request: Request) -> ASGIApp:

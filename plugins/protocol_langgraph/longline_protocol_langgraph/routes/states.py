@@ -1,5 +1,7 @@
 """The state of a thread: now, at a checkpoint, through its history; and changes to it."""
 
+from collections.abc import Collection
+
 from starlette.requests import Request
 from starlette.routing import Route
 
@@ -10,12 +12,18 @@ from longline.services.threads import HistoryQuery
 from longline_protocol_langgraph.bodies.threads import HISTORY, STATE_AT, STATE_UPDATE
 from longline_protocol_langgraph.bodies.types import checkpoint_of
 from longline_protocol_langgraph.endpoint import principal_of, route
+from longline_protocol_langgraph.parameters import Flag, Matches, Number, Text
 from longline_protocol_langgraph.parsing import read_body
-from longline_protocol_langgraph.query import flag, number, path_id
+from longline_protocol_langgraph.query import path_id
 from longline_protocol_langgraph.replies import encoded_reply, json_reply
-from longline_protocol_langgraph.states import encode_state, encode_states
+from longline_protocol_langgraph.states import STATE_FIELD_PATTERN, encode_state, encode_states
 
-_MOST_STATES = 1000
+SUBGRAPHS = Flag("subgraphs", "Whether the states of subgraphs are shown.")
+LIMIT = Number("limit", "The most to answer with.", default=1, least=1, most=1000)
+SELECT = Matches(
+    "select", "The fields to answer with, all if it is left out; `values.x` for one of the values.", STATE_FIELD_PATTERN
+)
+BEFORE = Text("before", "Only older states than this checkpoint's.")
 
 
 def state_routes(server: Server) -> list[Route]:
@@ -34,15 +42,15 @@ class _States:
         self._threads = server.threads
 
     async def get(self, request: Request) -> ASGIApp:
-        return await self._reply(request, None, subgraphs=flag(request, "subgraphs"))
+        return await self._reply(request, None, SELECT.of(request), subgraphs=SUBGRAPHS.of(request))
 
     async def get_at(self, request: Request) -> ASGIApp:
         place: JsonObject = {"checkpoint_id": request.path_params["checkpoint_id"]}
-        return await self._reply(request, place, subgraphs=flag(request, "subgraphs"))
+        return await self._reply(request, place, SELECT.of(request), subgraphs=SUBGRAPHS.of(request))
 
     async def post_at(self, request: Request) -> ASGIApp:
         body = await read_body(request, STATE_AT)
-        return await self._reply(request, checkpoint_of(body.checkpoint), subgraphs=bool(body.subgraphs))
+        return await self._reply(request, checkpoint_of(body.checkpoint), body.select, subgraphs=body.subgraphs)
 
     async def update(self, request: Request) -> ASGIApp:
         thread_id = path_id(request, "thread")
@@ -58,22 +66,26 @@ class _States:
         return json_reply({"checkpoint": place, "configurable": place, "checkpoint_id": place.get("checkpoint_id")})
 
     async def get_history(self, request: Request) -> ASGIApp:
-        before = request.query_params.get("before")
+        before = BEFORE.of(request)
         query = HistoryQuery(
-            limit=number(request, "limit", default=1, least=1, most=_MOST_STATES),
+            limit=LIMIT.of(request),
             before={"checkpoint_id": before} if before else None,
         )
-        return await self._history(request, query)
+        return await self._history(request, query, SELECT.of(request))
 
     async def post_history(self, request: Request) -> ASGIApp:
         path_id(request, "thread")
-        return await self._history(request, (await read_body(request, HISTORY)).to_query())
+        body = await read_body(request, HISTORY)
+        return await self._history(request, body.to_query(), body.select)
 
-    async def _history(self, request: Request, query: HistoryQuery) -> ASGIApp:
+    async def _history(self, request: Request, query: HistoryQuery, fields: Collection[str] | None) -> ASGIApp:
         thread_id = path_id(request, "thread")
-        return encoded_reply(encode_states(await self._threads.history(principal_of(request), thread_id, query)))
+        states = await self._threads.history(principal_of(request), thread_id, query)
+        return encoded_reply(encode_states(states, fields))
 
-    async def _reply(self, request: Request, place: JsonObject | None, *, subgraphs: bool) -> ASGIApp:
+    async def _reply(
+        self, request: Request, place: JsonObject | None, fields: Collection[str] | None, *, subgraphs: bool
+    ) -> ASGIApp:
         thread_id = path_id(request, "thread")
         state = await self._threads.state(principal_of(request), thread_id, checkpoint=place, subgraphs=subgraphs)
-        return encoded_reply(encode_state(state))
+        return encoded_reply(encode_state(state, fields))

@@ -9,8 +9,10 @@ from starlette.routing import Route
 from longline.asgi.types import ASGIApp
 from longline.services.server import Server
 from longline_protocol_langgraph.endpoint import route
-from longline_protocol_langgraph.query import flag
+from longline_protocol_langgraph.parameters import Flag
 from longline_protocol_langgraph.replies import json_reply
+
+CHECK_DB = Flag("check_db", "Whether the storage is asked too.")
 
 
 def system_routes(server: Server) -> list[Route]:
@@ -25,7 +27,7 @@ class _System:
 
     async def ok(self, request: Request) -> ASGIApp:
         """With `check_db` the storage is asked too."""
-        if flag(request, "check_db"):
+        if CHECK_DB.of(request):
             await self._server.check_storage()
         return json_reply({"ok": True, "services": {}})
 
@@ -36,7 +38,7 @@ class _System:
             "langgraph_py_version": _langgraph_version(),
             "flags": {
                 "assistants": True,
-                "crons": False,
+                "crons": True,
                 "langsmith": False,
                 "langsmith_tracing_replicas": False,
                 "langsmith_tracing_session_on_runs": False,

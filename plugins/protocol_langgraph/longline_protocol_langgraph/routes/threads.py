@@ -11,14 +11,19 @@ from longline.errors import NotFoundError
 from longline.models.json import JsonObject, JsonValue
 from longline.services.server import Server
 from longline_protocol_langgraph.bodies.threads import COUNT, CREATE, PATCH, PRUNE, SEARCH
+from longline_protocol_langgraph.bodies.types import ttl_of
 from longline_protocol_langgraph.endpoint import principal_of, route
-from longline_protocol_langgraph.errors import PruningNotSupportedError, ThreadUnknownError
+from longline_protocol_langgraph.errors import ThreadUnknownError
 from longline_protocol_langgraph.extract import Step, follow, parse_path
 from longline_protocol_langgraph.pagination import pagination_headers
+from longline_protocol_langgraph.parameters import Choices, Text
 from longline_protocol_langgraph.parsing import read_body
 from longline_protocol_langgraph.query import path_id, require_uuid
 from longline_protocol_langgraph.render import Rendered, chosen, footprint_json, thread_copy_json, thread_json
 from longline_protocol_langgraph.replies import empty_reply, json_reply
+
+PREFER = Text("Prefer", "`return=minimal`: answer without the thread.", known=("return=minimal",), place="header")
+INCLUDE = Choices("include", "What else to show: `ttl`, how long the thread stays.", ("ttl",))
 
 
 def thread_routes(server: Server) -> list[Route]:
@@ -45,8 +50,9 @@ class _Threads:
             principal_of(request),
             thread_id=require_uuid(body.thread_id, "thread") if body.thread_id is not None else None,
             metadata=body.all_metadata(),
-            if_exists=body.if_exists or "raise",
+            if_exists=body.if_exists,
             supersteps=body.steps(),
+            ttl=ttl_of(body.ttl),
         )
         return json_reply(thread_json(thread))
 
@@ -63,30 +69,25 @@ class _Threads:
         return json_reply((await self._threads.search(principal_of(request), query)).total)
 
     async def prune(self, request: Request) -> ASGIApp:
-        """Removes the threads; ids that name none are passed over."""
+        """Removes the threads or their older checkpoints; ids that name none are passed over."""
         body = await read_body(request, PRUNE)
-        if body.strategy == "keep_latest":
-            raise PruningNotSupportedError(body.strategy)
-        pruned = 0
-        for thread_id in body.thread_ids:
-            try:
-                await self._threads.delete(principal_of(request), thread_id)
-            except NotFoundError:
-                continue
-            pruned += 1
+        pruned = await self._threads.prune(principal_of(request), body.thread_ids, body.strategy)
         return json_reply({"pruned_count": pruned})
 
     async def get(self, request: Request) -> ASGIApp:
-        return json_reply(thread_json(await self._threads.get(principal_of(request), path_id(request, "thread"))))
+        thread = await self._threads.get(principal_of(request), path_id(request, "thread"))
+        return json_reply(thread_json(thread, with_ttl="ttl" in INCLUDE.of(request)))
 
     async def update(self, request: Request) -> ASGIApp:
         thread_id = path_id(request, "thread")
         body = await read_body(request, PATCH)
         try:
-            thread = await self._threads.update(principal_of(request), thread_id, metadata=body.metadata or {})
+            thread = await self._threads.update(
+                principal_of(request), thread_id, metadata=body.metadata or {}, ttl=ttl_of(body.ttl)
+            )
         except NotFoundError as error:
             raise ThreadUnknownError from error
-        if "return=minimal" in request.headers.get("prefer", ""):
+        if "return=minimal" in (PREFER.of(request) or ""):
             return empty_reply()
         return json_reply(thread_json(thread))
 

@@ -27,3 +27,18 @@ json_type(CAST("values" AS TEXT), ?) = ?
 -- name: values_other
 -- The condition (as JSON) holds, by the words of longline.models.filters.
 longline_matches(?, "values")
+
+-- name: value_text
+-- The member at a path is this very string (see metadata_text).
+CASE
+    WHEN instr(value, '\u0000') THEN longline_matches(?, value)
+    ELSE json_type(value, ?) = 'text' AND json_extract(value, ?) = ?
+END
+
+-- name: value_kind
+-- The member at a path is of this JSON type: true, false or null.
+json_type(value, ?) = ?
+
+-- name: value_other
+-- The condition (as JSON) holds, by the words of longline.models.filters.
+longline_matches(?, value)

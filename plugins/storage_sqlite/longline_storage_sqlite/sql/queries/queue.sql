@@ -2,10 +2,11 @@
 -- A run, waiting or already started; no row if the id is taken. Its position is after all others.
 INSERT INTO runs (
     run_id, thread_id, assistant_id, metadata, status, spec, temporary, multitask_strategy,
-    created_at, updated_at, not_before, attempt, lease_owner, lease_expires_at
+    created_at, updated_at, not_before, attempt, lease_owner, lease_expires_at, resumable
 ) VALUES (
     :run_id, :thread_id, :assistant_id, :metadata, :status, :spec, :temporary, :multitask_strategy,
-    :created_at, :created_at, :not_before, :attempt, :lease_owner, :lease_expires_at
+    :created_at, :created_at, :not_before, :attempt, :lease_owner, :lease_expires_at,
+    :resumable
 )
 ON CONFLICT (run_id) DO NOTHING;
 

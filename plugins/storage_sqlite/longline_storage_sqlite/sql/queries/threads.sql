@@ -1,7 +1,7 @@
 -- name: insert
 -- An empty idle thread; no row if the id is taken.
-INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata)
-VALUES (:thread_id, :created_at, :created_at, :created_at, :metadata)
+INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata, ttl_micros, ttl_strategy)
+VALUES (:thread_id, :created_at, :created_at, :created_at, :metadata, :ttl_micros, :ttl_strategy)
 ON CONFLICT DO NOTHING;
 
 -- name: find
@@ -15,6 +15,16 @@ SELECT metadata FROM threads WHERE thread_id = :thread_id;
 -- name: set_metadata
 -- New metadata, already merged.
 UPDATE threads SET metadata = :metadata, updated_at = :at WHERE thread_id = :thread_id;
+
+-- name: touch
+-- Something happened on the thread.
+UPDATE threads SET updated_at = :at WHERE thread_id = :thread_id;
+
+-- name: set_ttl
+-- How long the thread stays from now on.
+UPDATE threads
+SET ttl_micros = :ttl_micros, ttl_strategy = :ttl_strategy, pruned_at = NULL
+WHERE thread_id = :thread_id;
 
 -- name: set_state
 -- What a run or a state update left behind.
@@ -36,9 +46,13 @@ SET rest_status = :status, error = :error, has_run = 1, updated_at = :at, state_
 WHERE thread_id = :thread_id;
 
 -- name: copy
--- A new idle thread with the metadata and values of another.
-INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata, "values", has_run)
-SELECT :new_thread_id, :at, :at, :at, metadata, "values", has_run FROM threads WHERE thread_id = :thread_id
+-- A new idle thread with the metadata, values and time to live of another.
+INSERT INTO threads (
+    thread_id, created_at, updated_at, state_updated_at, metadata, "values", has_run, ttl_micros, ttl_strategy
+)
+SELECT :new_thread_id, :at, :at, :at, metadata, "values", has_run, ttl_micros, ttl_strategy
+FROM threads
+WHERE thread_id = :thread_id
 ON CONFLICT DO NOTHING;
 
 -- name: delete

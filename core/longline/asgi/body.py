@@ -1,0 +1,37 @@
+"""A request's body, read before its app gets it, and handed on as it came."""
+
+from collections import deque
+
+from longline.asgi.types import Message, Receive, Scope
+from longline.errors import BodyTooLargeError
+
+
+class RequestBody:
+    """Reads the body at most once, and only if somebody asks. `receive` is for the app: it gets every message. `limit`
+    is for where no other one stands before it: at most so many bytes are read."""
+
+    def __init__(self, scope: Scope, receive: Receive, *, limit: int | None = None) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._waiting: deque[Message] = deque()
+        self._body: bytes | None = b"" if scope["type"] != "http" else None
+
+    async def read(self) -> bytes:
+        """The whole body, or what came of it before the client left. Raises BodyTooLargeError."""
+        if self._body is None:
+            parts, size = [], 0
+            while True:
+                message = await self._receive()
+                self._waiting.append(message)
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if self._limit is not None and size > self._limit:
+                    raise BodyTooLargeError(self._limit)
+                if message["type"] != "http.request" or not message.get("more_body", False):
+                    break
+            self._body = b"".join(parts)
+        return self._body
+
+    async def receive(self) -> Message:
+        """The next message, as the server sent it."""
+        return self._waiting.popleft() if self._waiting else await self._receive()

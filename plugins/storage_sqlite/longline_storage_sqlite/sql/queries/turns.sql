@@ -1,0 +1,15 @@
+-- name: take
+-- The thread's next turn.
+UPDATE threads SET turns = turns + 1 WHERE thread_id = :thread_id RETURNING turns;
+
+-- name: give_to_run
+-- The turn of a run's present attempt.
+UPDATE runs SET turn = :turn WHERE run_id = :run_id;
+
+-- name: remember
+-- Where the events of a turn are found.
+INSERT INTO turns (thread_id, turn, run_id, attempt) VALUES (:thread_id, :turn, :run_id, :attempt);
+
+-- name: newest
+-- The newest turn of a thread.
+SELECT turns FROM threads WHERE thread_id = :thread_id;

@@ -1,0 +1,42 @@
+"""One server a module, and the Python SDK's two clients on it."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from langgraph_sdk import get_client, get_sync_client
+
+from tests.clients.node import copied_scripts, installed_packages
+from tests.clients.sdk import Sdk
+from tests.clients.served import Served, serve_project
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The project of this folder, served for the tests of one module."""
+    with serve_project(tmp_path_factory.mktemp("project")) as served:
+        yield served
+
+
+@pytest.fixture(params=["async", "sync"])
+async def sdk(request: pytest.FixtureRequest, served: Served) -> AsyncIterator[Sdk]:
+    """Each client of the SDK in turn. A test that says what it `calls` must have called it."""
+    if request.param == "async":
+        async with get_client(url=served.url) as client:
+            sdk = Sdk(client)
+            yield sdk
+    else:
+        with get_sync_client(url=served.url) as client:
+            sdk = Sdk(client)
+            yield sdk
+    missing = set(getattr(request.function, "calls", ())) - sdk.called
+    assert not missing, f"the test says that it calls {sorted(missing)}, and did not"
+
+
+@pytest.fixture(scope="session")
+def scripts() -> Iterator[Path]:
+    """Our scripts for Node, with the packages that they import."""
+    folder = copied_scripts(installed_packages())
+    yield folder
+    shutil.rmtree(folder)
