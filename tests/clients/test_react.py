@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.clients.node import SCRIPTS, give_up
@@ -49,8 +48,6 @@ def results(
     """What the script reports, by the name of the step; a picture of the last page is left in the test's folder."""
     folder = tmp_path_factory.mktemp("browser")
     page, *transport = request.param.split()
-    if transport:
-        transport.append(httpx.post(f"{served.url}/threads", json={}).json()["thread_id"])
     done = subprocess.run(
         ["node", scripts / "browser.mjs", page, served.url, served.folder / "gates", browser, folder, *transport],
         capture_output=True,

@@ -17,11 +17,21 @@ from langgraph_sdk.errors import NotFoundError
 from websockets.asyncio.client import connect
 
 from tests.clients.sdk import Sdk, calls
-from tests.clients.served import Served
+from tests.clients.served import Served, serve_project
 
 pytestmark = pytest.mark.anyio
 
+EVERY_MODE = '[protocol_langgraph]\nthread_run_modes = ["updates", "tasks", "tools", "custom"]\n'
 TRANSPORTS = pytest.mark.parametrize("transport", ["sse", "websocket"])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The project, with runs that say everything to protocol v2."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "longline.toml").write_text(EVERY_MODE)
+    with serve_project(folder) as served:
+        yield served
 
 
 async def new_thread(sdk: Sdk) -> str:

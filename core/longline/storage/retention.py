@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 class Retention(Protocol):
     """Things past their time are removed for good: after `scrub` nothing of them can be read from the storage's files.
-    A thread with an unfinished run is never touched."""
+    A thread with an unfinished run is never touched, and none is deleted for its age that an enabled cron comes back
+    to."""
 
     async def sweep(self, order: SweepOrder) -> Swept:
         """One batch, in short transactions between which others may write. A thread that is due goes with its runs,

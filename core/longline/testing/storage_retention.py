@@ -16,7 +16,16 @@ from longline.models.retention import SweepOrder, Swept
 from longline.models.runs import NewRun, Run
 from longline.models.threads import NewThread, ThreadTtl
 from longline.storage.protocols import Storage
-from longline.testing.storage_samples import batch_of, begin, ended, moment, put, sample_run, sample_thread
+from longline.testing.storage_samples import (
+    batch_of,
+    begin,
+    ended,
+    moment,
+    put,
+    sample_cron,
+    sample_run,
+    sample_thread,
+)
 
 _HOUR = 3600
 
@@ -254,57 +263,6 @@ class RetentionContract:
                 storage.retention.scrub(), storage.threads.update(thread_id, metadata={}, at=moment(1))
             )
         assert await _history(storage, thread_id) == stored[::-1]
-
-
-@pytest.mark.anyio
-class StateWritesContract:
-    """A state update is stored whole, on a thread that is idle in that very moment, or not at all."""
-
-    async def test_what_is_collected_is_stored_at_the_commit(self, storage: Storage) -> None:
-        thread_id = await _thread(storage)
-        writes = await storage.state_writes(thread_id)
-        config = await writes.saver.aput(
-            _config(thread_id), empty_checkpoint(), {"source": "update", "step": 0, "parents": {}}, {}
-        )
-        await writes.saver.aput_writes(config, [("n", 1)], "task")
-        assert await _history(storage, thread_id) == []
-        await writes.commit()
-        assert await _history(storage, thread_id) == [config["configurable"]["checkpoint_id"]]
-        found = await writes.saver.aget_tuple(config)
-        assert found is not None
-        assert found.pending_writes == [("task", "n", 1)]
-
-    async def test_a_thread_whose_time_is_up_stays_once_an_update_is_stored(self, storage: Storage) -> None:
-        thread_id = await _thread(storage, ThreadTtl(minutes=60))
-        writes = await storage.state_writes(thread_id)
-        config = await writes.saver.aput(
-            _config(thread_id), empty_checkpoint(), {"source": "update", "step": 0, "parents": {}}, {}
-        )
-        await writes.commit()
-        assert (await _sweep(storage, datetime.now(UTC))).threads_deleted == 0
-        assert await _history(storage, thread_id) == [config["configurable"]["checkpoint_id"]]
-
-    async def test_a_run_that_comes_first_leaves_nothing_of_the_update(self, storage: Storage) -> None:
-        thread_id = await _thread(storage)
-        writes = await storage.state_writes(thread_id)
-        await writes.saver.aput(
-            _config(thread_id), empty_checkpoint(), {"source": "update", "step": 0, "parents": {}}, {}
-        )
-        await put(storage, sample_run(thread_id, creates_thread=False))
-        with pytest.raises(ThreadBusyError):
-            await writes.commit()
-        assert await _history(storage, thread_id) == []
-
-    async def test_a_thread_that_is_gone_gets_no_checkpoint(self, storage: Storage) -> None:
-        thread_id = await _thread(storage)
-        writes = await storage.state_writes(thread_id)
-        await writes.saver.aput(
-            _config(thread_id), empty_checkpoint(), {"source": "update", "step": 0, "parents": {}}, {}
-        )
-        await storage.threads.delete(thread_id)
-        with pytest.raises(NotFoundError):
-            await writes.commit()
-        assert await _history(storage, thread_id) == []
 
 
 def _with_thread(new: NewRun, thread: NewThread) -> NewRun:

@@ -1,5 +1,5 @@
 // A page with a hook in a real browser. Prints one JSON line a step: {"name", "ok", "error"}, then {"requests"}.
-// Usage: node browser.mjs PAGE URL GATES CHROMIUM FOLDER [TRANSPORT [THREAD]]
+// Usage: node browser.mjs PAGE URL GATES CHROMIUM FOLDER [TRANSPORT]
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { randomUUID } from "node:crypto";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 
-const [name, apiUrl, gates, executablePath, folder, transport, thread] = process.argv.slice(2);
+const [name, apiUrl, gates, executablePath, folder, transport] = process.argv.slice(2);
 const here = dirname(fileURLToPath(import.meta.url));
 
 async function bundled() {
@@ -77,7 +77,7 @@ const text = `one two @${door.name} four`;
 
 const steps = {
   "what is sent is shown, and the answer grows word by word": async () => {
-    const start = new URLSearchParams({ api: apiUrl, ...(transport && { transport }), ...(thread && { thread }) });
+    const start = new URLSearchParams({ api: apiUrl, ...(transport && { transport }) });
     await page.goto(`${origin}/?${start}`);
     await send(`alpha @${first.name} omega`);
     await reads(said("human"), `alpha @${first.name} omega`);

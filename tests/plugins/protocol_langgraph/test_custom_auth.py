@@ -162,7 +162,8 @@ async def test_nothing_but_signs_of_life_is_served_without_credentials(guarded: 
             for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
                 answer = await http.request(method, path, json={} if method != "GET" else None)
                 if route.path in PUBLIC_PATHS:
-                    assert answer.status_code in (200, 405), (method, path)
+                    unknown = [404] if "{" in route.path else []  # a token that nobody has made
+                    assert answer.status_code in (200, 405, *unknown), (method, path)
                 else:
                     assert (answer.status_code, answer.json()) == (401, {"detail": "who are you?"}), (method, path)
                     assert answer.headers["x-hint"] == "show a token"

@@ -113,15 +113,22 @@ async def test_the_stream_ends_with_the_thread(
 
 
 async def test_only_who_may_see_a_thread_follows_it(serve: Serve) -> None:
-    settings = {"static_tokens": {"tokens": {"ann": "ann-token", "bob": "bob-token"}}}
+    settings = {
+        "static_tokens": {"tokens": {"ann": "ann-token", "bob": "bob-token"}},
+        "protocol_langgraph": {"heartbeat_seconds": 1},
+    }
     async with serve({"count": counting()}, settings) as served, httpx.AsyncClient(base_url=served.url) as http:
         ann, bob = ({"Authorization": f"Bearer {name}-token"} for name in ("ann", "bob"))
         thread_id = (await http.post("/threads", json={}, headers=ann)).json()["thread_id"]
-        for path, body in (("stream", None), ("stream/events", {"channels": ["values"]})):
-            method = "GET" if body is None else "POST"
-            for headers, status in ((bob, 404), ({}, 401)):
-                answer = await http.request(method, f"/threads/{thread_id}/{path}", json=body, headers=headers)
-                assert answer.status_code == status
+        for headers, status in ((bob, 404), ({}, 401)):
+            assert (await http.get(f"/threads/{thread_id}/stream", headers=headers)).status_code == status
+        path, body = f"/threads/{thread_id}/stream/events", {"channels": ["values"]}
+        assert (await http.post(path, json=body)).status_code == 401
+        async with http.stream("POST", path, json=body, headers=bob) as silent:
+            assert silent.status_code == 200, "as one that nobody has made yet"
+            run = {"assistant_id": "count", "input": {"x": 1}, "stream_resumable": True}
+            assert (await http.post(f"/threads/{thread_id}/runs/wait", json=run, headers=ann)).json() == {"x": 2}
+            assert await anext(silent.aiter_lines()) == ": heartbeat"
         command = {"id": 1, "method": "state.get", "params": {"namespace": []}}
         answer = await http.post(f"/threads/{thread_id}/commands", json=command, headers=bob)
         assert answer.json()["error"] == "invalid_argument"

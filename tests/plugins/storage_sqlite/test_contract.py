@@ -11,7 +11,8 @@ from longline.testing.storage_items import ItemsContract
 from longline.testing.storage_queue import RunQueueContract
 from longline.testing.storage_records import RunRecordContract
 from longline.testing.storage_restart import RestartContract, SoleOwnerContract
-from longline.testing.storage_retention import RetentionContract, StateWritesContract
+from longline.testing.storage_retention import RetentionContract
+from longline.testing.storage_state_writes import StateWritesContract
 from longline.testing.storage_threads import ThreadSearchContract, ThreadStoreContract
 from longline.testing.storage_ticks import CronTickContract
 from longline.testing.storage_turns import TurnContract

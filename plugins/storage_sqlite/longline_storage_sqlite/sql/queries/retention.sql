@@ -1,11 +1,17 @@
 -- name: due_threads
--- Threads whose time is up and that have no unfinished run, the longest due first. (The conditions are those of the
--- index, word for word.)
+-- Threads whose time is up, the longest due first: none with an unfinished run, and none is deleted that a cron comes
+-- back to. (The conditions are those of the index, word for word.)
 SELECT thread_id, ttl_strategy FROM threads
 WHERE ttl_micros IS NOT NULL AND (pruned_at IS NULL OR pruned_at < updated_at)
     AND updated_at + ttl_micros <= :now
     AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id AND runs.status = 'running')
     AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id AND runs.status = 'pending')
+    AND (
+        ttl_strategy <> 'delete'
+        OR NOT EXISTS (
+            SELECT 1 FROM crons WHERE crons.thread_id = threads.thread_id AND enabled AND next_tick IS NOT NULL
+        )
+    )
 ORDER BY updated_at + ttl_micros
 LIMIT :limit;
 
@@ -16,7 +22,13 @@ WHERE thread_id = :thread_id
     AND ttl_micros IS NOT NULL AND (pruned_at IS NULL OR pruned_at < updated_at)
     AND updated_at + ttl_micros <= :now
     AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id AND runs.status = 'running')
-    AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id AND runs.status = 'pending');
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id AND runs.status = 'pending')
+    AND (
+        ttl_strategy <> 'delete'
+        OR NOT EXISTS (
+            SELECT 1 FROM crons WHERE crons.thread_id = threads.thread_id AND enabled AND next_tick IS NOT NULL
+        )
+    );
 
 -- name: set_pruned
 -- The thread waits for its next activity.
