@@ -42,6 +42,7 @@ _LONGEST = ("ttl", "ttl")
 _LINES = (HERE / "known.txt").read_text("utf-8").splitlines()
 KNOWN = frozenset(line.split()[0] for line in _LINES if line and line[0] not in "# ")
 _PLAY_SECONDS = 300
+_HAS_WORKERS = "PYTEST_XDIST_WORKER" in os.environ
 _QUIET = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
 
 pytestmark = [
@@ -92,11 +93,11 @@ def _compare(transcripts: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def longest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Path] | None]:
-    """The play that mostly waits, begun before the others; None where it was not chosen."""
+    """The play that mostly waits, begun before the others; None where it was not chosen, or other workers play too."""
     names = [item.name for item in request.session.items if item.name.endswith(f"[{'-'.join(_LONGEST)}]")]
     with ThreadPoolExecutor(1) as pool:
         folder = tmp_path_factory.mktemp("longest")
-        yield pool.submit(_capture, folder, *_LONGEST) if names else None
+        yield pool.submit(_capture, folder, *_LONGEST) if names and not _HAS_WORKERS else None
 
 
 @pytest.mark.parametrize(("profile", "groups"), PLAYS)

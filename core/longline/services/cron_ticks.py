@@ -109,8 +109,8 @@ class CronTicker:
             self._making.discard(cron.cron_id)
 
     async def _fire(self, cron: Cron, tick: datetime, following: datetime | None) -> bool:
-        """Whether nothing is left to do: the tick made its run, and the cron has moved on with it, or the cron was changed
-        meanwhile. Raises StorageError."""
+        """Whether nothing is left to do: the tick made its run, and the cron has moved on with it, or the cron was
+        changed meanwhile. Raises StorageError."""
         moved = CronTick(cron_id=cron.cron_id, tick=tick, next_tick=following, cron_updated_at=cron.updated_at)
         try:
             asked = self._request(cron, moved)

@@ -21,9 +21,9 @@ class Retention(Protocol):
         ...
 
     async def keep_latest(self, thread_id: str, *, visible: Filter = EVERYTHING) -> None:
-        """Remove all checkpoints of a thread, with their writes, but those of its latest state: the latest of its root, of
-        subgraphs with a memory of their own and of those that the state waits for, and what they are rebuilt from.
-        Raises NotFoundError, and ThreadBusyError while a run is unfinished."""
+        """Remove all checkpoints of a thread, with their writes, but those of its latest state: the latest of its
+        root, of subgraphs with a memory of their own and of those that the state waits for, and what they are rebuilt
+        from. Raises NotFoundError, and ThreadBusyError while a run is unfinished."""
         ...
 
     async def scrub(self) -> None:

@@ -111,6 +111,24 @@ async def test_a_served_server_sweeps_while_it_is_used(serve: Serve) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("method", "path"), [("GET", "stream"), ("POST", "stream/events")])
+async def test_who_follows_a_thread_is_told_that_its_time_is_up(serve: Serve, method: str, path: str) -> None:
+    body = {"channels": ["values"]} if method == "POST" else None
+    sweeping = {"threads": {"ttl": {"sweep_interval_minutes": 0.001}}}
+    async with (
+        asyncio.timeout(30),
+        serve({"count": counting()}, sweeping) as served,
+        httpx.AsyncClient(base_url=served.url, timeout=20) as http,
+    ):
+        thread_id = (await http.post("/threads", json={})).json()["thread_id"]
+        async with http.stream(method, f"/threads/{thread_id}/{path}", json=body) as response:
+            assert response.status_code == 200
+            await http.patch(f"/threads/{thread_id}", json={"ttl": 0.0001})
+            assert [line async for line in response.aiter_lines() if line and line[0] != ":"] == []
+        assert (await http.get(f"/threads/{thread_id}")).status_code == 404
+
+
+@pytest.mark.anyio
 async def test_a_state_update_that_is_refused_leaves_no_checkpoint(
     served: Served, sdk: LangGraphClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
