@@ -1,8 +1,8 @@
 """The recorded transcripts of the LangGraph Server API, group by group, against `longline dev`.
 
 The recording lies beside the repository, in `../shared/contract`: `capture.py` plays the requests, `compare.py` judges
-the answers. A play, which is one group or all small ones of a profile, has a server and a database of its own. The
-longest one mostly waits: it goes on while the others are played.
+the answers. A play, which is one group or all of a small profile, has a server and a database of its own. The longest,
+which mostly waits, is the first: with several workers the others are played meanwhile.
 """
 
 import json
@@ -10,8 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +30,15 @@ GROUPS = (
     "thread_stream", "v2", "webhooks", "store", "crons", "cors", "system_assistant_deletion",
 )  # fmt: skip
 PLAYS = (
+    ("ttl", "ttl"),
     *(("default", group) for group in GROUPS),
     ("auth", "auth auth_crons auth_internal_cleanup"),
     ("serde", "serde stateless_interrupts thread_stream_variants pending_runs history_variants odd_requests"),
-    ("ttl", "ttl"),
 )
 NOT_SERVED = {"mcp", "a2a", "auth_mcp"}
-_LONGEST = ("ttl", "ttl")
 _LINES = (HERE / "known.txt").read_text("utf-8").splitlines()
 KNOWN = frozenset(line.split()[0] for line in _LINES if line and line[0] not in "# ")
 _PLAY_SECONDS = 300
-_HAS_WORKERS = "PYTEST_XDIST_WORKER" in os.environ
 _QUIET = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
 
 pytestmark = [
@@ -91,19 +87,9 @@ def _compare(transcripts: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
-def longest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Path] | None]:
-    """The play that mostly waits, begun before the others; None where it was not chosen, or other workers play too."""
-    names = [item.name for item in request.session.items if item.name.endswith(f"[{'-'.join(_LONGEST)}]")]
-    with ThreadPoolExecutor(1) as pool:
-        folder = tmp_path_factory.mktemp("longest")
-        yield pool.submit(_capture, folder, *_LONGEST) if names and not _HAS_WORKERS else None
-
-
 @pytest.mark.parametrize(("profile", "groups"), PLAYS)
-def test_every_answer_is_as_recorded(profile: str, groups: str, tmp_path: Path, longest: Future[Path] | None) -> None:
-    is_begun = longest is not None and (profile, groups) == _LONGEST
-    judged = _compare(longest.result(_PLAY_SECONDS) if is_begun else _capture(tmp_path, profile, groups))
+def test_every_answer_is_as_recorded(profile: str, groups: str, tmp_path: Path) -> None:
+    judged = _compare(_capture(tmp_path, profile, groups))
     assert judged
     different = {name: found["different"] for name, found in judged.items() if found["level"] == "different"}
     unexpected = {name: findings for name, findings in different.items() if name not in KNOWN}

@@ -123,7 +123,8 @@ async def test_who_follows_a_thread_is_told_that_its_time_is_up(serve: Serve, me
         thread_id = (await http.post("/threads", json={})).json()["thread_id"]
         async with http.stream(method, f"/threads/{thread_id}/{path}", json=body) as response:
             assert response.status_code == 200
-            await http.patch(f"/threads/{thread_id}", json={"ttl": 0.0001})
+            changed = await http.patch(f"/threads/{thread_id}", json={"ttl": {"ttl": 0.0001}})
+            assert changed.status_code == 200, changed.text
             assert [line async for line in response.aiter_lines() if line and line[0] != ":"] == []
         assert (await http.get(f"/threads/{thread_id}")).status_code == 404
 

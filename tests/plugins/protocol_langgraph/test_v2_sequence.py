@@ -1,6 +1,7 @@
 """Numbers of events: strictly increasing on a thread, the same in every replay, wherever it begins."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -130,3 +131,33 @@ async def test_runs_of_the_first_protocol_are_seen_numbered_only_if_they_are_kep
         assert 0 < len(numbered) < len(found)
         assert sum("content-block-finish" in frame for frame in found) == 2
         assert await events(http, thread_id, ends=1, since=0) == numbered
+
+
+def told(frame: str) -> Any:
+    data = next(line for line in frame.split("\n") if line.startswith("data: "))
+    return json.loads(data.removeprefix("data: "))["params"]
+
+
+async def test_a_subgraph_ends_before_the_graph_around_it_goes_on(serve: Serve) -> None:
+    """Also where the run says no tasks, which tell it themselves."""
+    async with serve(GRAPHS) as served, httpx.AsyncClient(base_url=served.url, timeout=20) as http:
+        thread_id = (await http.post("/threads", json={})).json()["thread_id"]
+        await command(http, thread_id, "run.start", assistant_id="nested", input={"value": "v"})
+        found = [told(frame) for frame in await events(http, thread_id, ends=1, since=0)]
+    inner = [place for place, one in enumerate(found) if one["namespace"]]
+    phases = [found[place]["data"].get("event") for place in inner]
+    assert [phase for phase in phases if phase] == ["started", "completed"]
+    assert phases[-1] == "completed"
+    after = [one["data"].get("event", "values") for one in found[inner[-1] + 1 :]]
+    assert after[0] == "values"
+    assert after[-1] == "completed"
+
+
+async def test_what_a_graph_asks_is_there_by_both_names(serve: Serve) -> None:
+    async with serve(GRAPHS) as served, httpx.AsyncClient(base_url=served.url, timeout=20) as http:
+        thread_id = (await http.post("/threads", json={})).json()["thread_id"]
+        await command(http, thread_id, "run.start", assistant_id="ask", input={"topic": "fish"})
+        found = await events(http, thread_id, ends=1, since=0, channels=["input", "lifecycle"])
+    (asked,) = [told(frame)["data"] for frame in found if frame.startswith("event: input.requested")]
+    assert asked["payload"] == asked["value"]
+    assert asked["payload"] is not None
