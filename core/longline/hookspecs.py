@@ -18,6 +18,7 @@ from longline.runs.recorders import EndRecorder
 from longline.services.server import Server
 from longline.settings import Settings, SettingsSection
 from longline.storage.cipher import Cipher
+from longline.storage.own_checkpoints import SaverSource
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
 from longline.tools.tool import Tool, ToolRegistry
@@ -47,6 +48,12 @@ def register_storage_backends(settings: Settings) -> Sequence[StorageBackend]:
 @hookspec
 def register_ciphers(settings: Settings) -> Sequence[Cipher]:
     """Encrypt what is stored, in whatever storage. There may be one in all; with none nothing is encrypted."""
+    return ()
+
+
+@hookspec
+def register_savers(settings: Settings) -> Sequence[SaverSource]:
+    """Keep checkpoints in a saver of LangGraph's instead of in the storage. There may be one in all."""
     return ()
 
 

@@ -37,6 +37,7 @@ from longline.runs.recorders import EndRecorder
 from longline.services.server import Server
 from longline.settings import CORE_SECTIONS, Settings, SettingsSection
 from longline.storage.cipher import Cipher
+from longline.storage.own_checkpoints import SaverSource
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
 from longline.tools.tool import Tool, ToolRegistry
@@ -128,6 +129,13 @@ class PluginHost:
         """The cipher, if there is one."""
         found: list[Cipher] = self._named(
             "cipher for", "register_ciphers", lambda _: ["what is stored"], {"settings": settings}
+        )
+        return found[0] if found else None
+
+    def saver(self, settings: Settings) -> SaverSource | None:
+        """Where checkpoints are kept, if not in the storage."""
+        found: list[SaverSource] = self._named(
+            "saver for", "register_savers", lambda _: ["checkpoints"], {"settings": settings}
         )
         return found[0] if found else None
 

@@ -58,6 +58,7 @@ from longline.settings import (
 )
 from longline.storage.due import DueSignals
 from longline.storage.encrypted import behind
+from longline.storage.own_checkpoints import beside, unsealed
 from longline.storage.protocols import Storage, StorageBackend
 from longline.tasks import BackgroundTask, supervise
 from longline.tools.tool import ToolRegistry
@@ -95,6 +96,7 @@ class Runtime:
         self.tools = ToolRegistry(self.host.tools(self.settings))
         self._mounts: Sequence[ProtocolMount] = ()
         self._cipher = self.host.cipher(self.settings)
+        self._saver = unsealed(self.host.saver(self.settings), self._cipher)
         self.graphs = GraphRegistry(self.host.graph_definitions(self.settings, self.tools))
         self.storage_backend: StorageBackend = _backend(
             "storage", server.database, self.host.storage_backends(self.settings)
@@ -110,9 +112,8 @@ class Runtime:
         async with AsyncExitStack() as stack:
             stack.enter_context(_node_executor(settings.runs))
             stack.enter_context(contained(asyncio.get_running_loop()))
-            storage = await self._sealed(
-                await stack.enter_async_context(self.storage_backend.connect(settings.database))
-            )
+            connected = await stack.enter_async_context(self.storage_backend.connect(settings.database))
+            storage = await stack.enter_async_context(beside(self._saver, await self._sealed(connected)))
             broker = await stack.enter_async_context(self._broker_backend.connect(self._broker_url))
             server, writer = self._build(storage, broker, settings)
             await server.assistants.ensure_graph_assistants()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Final, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from longline.errors import SettingsError
@@ -103,17 +103,11 @@ class ThreadsSettings(SettingsModel):
         1440.0, description="Minutes for which the kept stream of an ended run can be read again. `null`: no limit."
     )
     serde: SerdeSettings | None = Field(None, description="What may be rebuilt from a checkpoint.")
-    path: str = Field("", description="Not supported: checkpoints are kept in the server's database.")
-
-    @field_validator("path")
-    @classmethod
-    def _is_ours(cls, path: str) -> str:
-        if path:
-            raise ValueError(  # noqa: TRY003  # for pydantic
-                "a checkpointer of your own cannot be used: a worker that lost its run could still write through it. "
-                "Remove the key; checkpoints are kept in server.database"
-            )
-        return path
+    path: str = Field(
+        "",
+        description="./file.py:name of a LangGraph checkpointer, or of what gives one. Empty: checkpoints are kept in "
+        "the server's database.",
+    )
 
 
 class ItemIndexSettings(SettingsModel):

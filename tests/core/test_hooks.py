@@ -5,22 +5,28 @@ import ast
 import asyncio
 import inspect
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.core.conftest import InstallPlugin, LoadExample
 from tests.core.hook_page import HOOKS, PAGE, SECTIONS, example_of
+from tests.core.sample_graphs import steps
 
 from longline import hookspecs
 from longline.auth.access import Access, Action
 from longline.auth.principal import LOCAL, Principal
 from longline.errors import ForbiddenError, InvalidInputError, StorageError, UrlRefusedError
+from longline.graphs.definition import GraphDefinition
+from longline.graphs.registry import GraphRegistry
 from longline.models.filters import EVERYTHING
 from longline.models.runs import RunStatus
 from longline.plugin_host import PluginHost
 from longline.runtime import Runtime
 from longline.services.run_requests import RunRequest
+from longline.services.threads import HistoryQuery, StateUpdate
 from longline.settings import CORE_SECTIONS, Settings, parse_settings
 from longline.testing.protocol_client import ask
 from longline.tools.tool import ToolContext
@@ -106,6 +112,19 @@ async def test_hook_register_ciphers(make_runtime: Callable[..., Runtime], tmp_p
         stored = b"".join(file.read_bytes() for file in tmp_path.glob("server.db*"))
         assert made.thread_id.encode() in stored
         assert b"not for everybody" not in stored
+
+
+@pytest.mark.anyio
+async def test_hook_register_savers(make_runtime: Callable[..., Runtime], tmp_path: Path) -> None:
+    runtime = make_runtime("register_savers")
+    runtime.graphs = GraphRegistry({"s": GraphDefinition(graph_id="s", origin="here", load=lambda: steps("one"))})
+    update = StateUpdate(values={"notes": ["not in the storage"]}, as_node="one")
+    async with runtime.open() as opened:
+        threads = opened.server.threads
+        made = await threads.create(LOCAL, metadata={"graph_id": "s"}, supersteps=[[update]])
+        assert len(await threads.history(LOCAL, made.thread_id, HistoryQuery(limit=9))) == 1
+    with closing(sqlite3.connect(tmp_path / "server.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM checkpoints").fetchone() == (0,)
 
 
 @pytest.mark.anyio

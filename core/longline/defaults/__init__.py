@@ -10,6 +10,7 @@ from longline.auth.authenticator import Authenticator
 from longline.defaults.encryption import EncryptionSettings, ciphers
 from longline.defaults.expiry import delete_expired
 from longline.defaults.langgraph_json import LangGraphJsonSettings, graph_definitions
+from longline.defaults.own_checkpointer import savers
 from longline.defaults.owner_rule import OwnerRule
 from longline.defaults.run_log import RunLog
 from longline.defaults.static_tokens import StaticTokens, StaticTokensSettings
@@ -20,6 +21,7 @@ from longline.runs.listeners import RunListener
 from longline.services.server import Server
 from longline.settings import Settings, SettingsSection
 from longline.storage.cipher import Cipher
+from longline.storage.own_checkpoints import SaverSource
 from longline.tasks import BackgroundTask
 
 
@@ -35,6 +37,11 @@ def register_settings() -> Sequence[SettingsSection]:
 @hookimpl
 def register_ciphers(settings: Settings) -> Sequence[Cipher]:
     return ciphers(settings)
+
+
+@hookimpl
+def register_savers(settings: Settings) -> Sequence[SaverSource]:
+    return savers(settings)
 
 
 @hookimpl

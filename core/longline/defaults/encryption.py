@@ -2,14 +2,12 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import Field
 
-from longline.defaults.langgraph_json import LangGraphJsonSettings, read_langgraph_json
-from longline.errors import GraphLoadError, SettingsError
-from longline.graphs.loading import extend_path, load_reference
+from longline.defaults.project_objects import load_project_object
+from longline.errors import SettingsError
 from longline.models.json import JsonObject
 from longline.settings import ItemsSettings, Settings, SettingsModel
 from longline.storage.cipher import Cipher, Place
@@ -32,7 +30,7 @@ def ciphers(settings: Settings) -> Sequence[Cipher]:
     path = settings.section(EncryptionSettings).path
     if not path:
         return []
-    found: Any = _load(path, settings)  # an object of the project's
+    found: Any = load_project_object("encryption.path", path, settings)  # an object of the project's
     faults = _faults(found)
     if settings.section(ItemsSettings).index is not None:
         faults.append("items.index: vectors tell what the values say, so they cannot be kept beside encrypted items")
@@ -72,22 +70,6 @@ class SdkCipher:
         found = await handler(self._context(model=place.model, field=place.field), value)
         plain: T = getattr(found, "plaintext", found)  # a DecryptResult: its replacement is not stored
         return plain
-
-
-def _load(path: str, settings: Settings) -> object:
-    target, _, attribute = path.rpartition(":")
-    if not target or not attribute:
-        raise SettingsError([f"encryption.path {path!r}: ./file.py:name or package.module:name is expected"])
-    file = settings.section(LangGraphJsonSettings).file
-    base, folders = Path.cwd(), [Path.cwd()]
-    if file:
-        project = read_langgraph_json(Path(file))
-        base, folders = project.path.parent, list(project.folders)
-    extend_path(folders)
-    try:
-        return load_reference(path, path, base)
-    except GraphLoadError as error:
-        raise SettingsError([f"encryption.path {path!r} cannot be loaded: {error.cause} ({error.place})"]) from error
 
 
 def _faults(found: Any) -> list[str]:

@@ -17,10 +17,11 @@ class SweepOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What one batch did. `gone` are the threads that were deleted; `is_done` means that nothing was due any more."""
+    """What one batch did. `gone` are the threads that were deleted, `pruned` those that kept only their latest
+    checkpoints; `is_done` means that nothing was due any more."""
 
     gone: tuple[str, ...] = ()
-    threads_pruned: int = 0
+    pruned: tuple[str, ...] = ()
     rows: int = 0
     items: int = 0
     is_done: bool = True
@@ -30,10 +31,15 @@ class Swept:
         """How many threads were deleted."""
         return len(self.gone)
 
+    @property
+    def threads_pruned(self) -> int:
+        """How many threads kept only their latest checkpoints."""
+        return len(self.pruned)
+
     def __add__(self, other: "Swept") -> "Swept":
         return Swept(
             gone=self.gone + other.gone,
-            threads_pruned=self.threads_pruned + other.threads_pruned,
+            pruned=self.pruned + other.pruned,
             rows=self.rows + other.rows,
             items=self.items + other.items,
             is_done=self.is_done and other.is_done,

@@ -85,6 +85,10 @@ class EncryptedRuns:
         """See RunQueue."""
         return self._inner.keep(owner, leases, lease_seconds=lease_seconds)
 
+    async def holds(self, lease: Lease) -> bool:
+        """See RunQueue."""
+        return await self._inner.holds(lease)
+
     async def release(self, lease: Lease) -> None:
         """See RunQueue."""
         await self._inner.release(lease)

@@ -81,6 +81,10 @@ class RunQueue(Protocol):
         that blocks the event loop does not lose its run. Raises StorageError."""
         ...
 
+    async def holds(self, lease: Lease) -> bool:
+        """Whether the lease stood a moment ago: for writes that cannot be in one transaction with the check."""
+        ...
+
     async def release(self, lease: Lease) -> None:
         """Hand an unfinished run back at once: pending again, its attempt kept, `released` counted. Raises
         LeaseLostError."""

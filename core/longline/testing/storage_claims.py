@@ -197,6 +197,15 @@ class LeaseContract:
             await storage.runs.release(run.lease)
         assert await storage.runs.get(run.thread_id, run.run_id) == taken
 
+    async def test_a_lease_is_held_until_another_attempt_begins(self, storage: Storage) -> None:
+        run = await begin(storage, lease_seconds=OVER)
+        assert await storage.runs.holds(run.lease)
+        taken = await lose(storage, run)
+        assert not await storage.runs.holds(run.lease)
+        assert await storage.runs.holds(taken.lease)
+        await storage.runs.finish(taken.lease, ended(), at=moment(1))
+        assert not await storage.runs.holds(taken.lease)
+
     async def test_a_request_to_cancel_survives_a_release(self, storage: Storage) -> None:
         run = await begin(storage)
         request = CancelRequest(action="interrupt", reason="asked")

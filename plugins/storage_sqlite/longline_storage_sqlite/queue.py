@@ -28,7 +28,7 @@ from longline_storage_sqlite.clocks import instant, lease_micros, micros, wall_m
 from longline_storage_sqlite.conditions import Condition
 from longline_storage_sqlite.database import Database
 from longline_storage_sqlite.documents import put_documents
-from longline_storage_sqlite.fencing import hold
+from longline_storage_sqlite.fencing import find_held, hold
 from longline_storage_sqlite.rows import cancel_from_row, encode, failure_text, run_from_row, state_parameters
 from longline_storage_sqlite.searches import Search, fetch
 from longline_storage_sqlite.statements import load_statements
@@ -79,6 +79,10 @@ class SqliteRunQueue:
         return self._database.writer.run_blocking(
             work, timeout_seconds=self._database.busy_timeout_seconds + _KEEP_EXTRA_SECONDS
         )
+
+    async def holds(self, lease: Lease) -> bool:
+        """See RunQueue."""
+        return await self._database.readers.run(lambda connection: find_held(connection, lease) is not None)
 
     async def release(self, lease: Lease) -> None:
         """See RunQueue."""

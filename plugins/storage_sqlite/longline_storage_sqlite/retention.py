@@ -145,7 +145,7 @@ def _sweep_thread(connection: sqlite3.Connection, thread_id: str, now: int, limi
             return Swept(rows=removed, is_done=False)
     if not deletes:
         connection.execute(_SQL["set_pruned"], {"thread_id": thread_id})
-        return Swept(rows=removed, threads_pruned=1)
+        return Swept(rows=removed, pruned=(thread_id,))
     connection.execute(_THREADS["delete"], {"thread_id": thread_id})
     return Swept(rows=removed + 1, gone=(thread_id,))
 

@@ -87,7 +87,6 @@ def test_the_default_for_new_threads_is_what_the_settings_say() -> None:
 
 
 @pytest.mark.parametrize(("section", "values", "said"), [
-    ("threads", {"path": "./mine.py:saver"}, "threads.path: a checkpointer of your own cannot be used"),
     ("threads", {"ttl": {"default_ttl": -1}}, "threads.ttl.default_ttl"),
     ("threads", {"ttl": {"strategy": "burn"}}, "threads.ttl.strategy"),
     ("threads", {"ttl": {"sweep_interval_minutes": 0}}, "threads.ttl.sweep_interval_minutes"),
