@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from longline.threads import running_loop
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -112,7 +114,7 @@ def _owned_items_class() -> "Callable[[BaseStore, Below], BaseStore]":
 
         def batch(self, ops: "Iterable[Op]") -> "list[Result]":
             """See BaseStore. For threads other than the event loop's: raises InvalidStateError on it."""
-            if _running_loop() is self._loop:
+            if running_loop() is self._loop:
                 raise asyncio.InvalidStateError(  # noqa: TRY003  # an error of asyncio
                     "The store would wait for itself: use its async methods (aget, aput, …)."
                 )
@@ -124,10 +126,3 @@ def _owned_items_class() -> "Callable[[BaseStore, Below], BaseStore]":
             return [self._below.outside(result) for result in found]
 
     return OwnedItems
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -9,6 +9,7 @@ import orjson
 
 from longline.errors import EncryptionError, SettingsError
 from longline.models.json import JsonBytes, JsonObject, JsonValue
+from longline.threads import on_loop
 
 T = TypeVar("T")
 
@@ -131,14 +132,9 @@ class Seal:
         """The result of work on the event loop, for another thread: that of a node, or of a storage in the middle of a
         transaction. Raises what the work raises, EncryptionError if that takes too long, and InvalidStateError on the
         event loop itself, which would wait for itself."""
-        if _running_loop() is self._loop:
-            work.close()
-            raise asyncio.InvalidStateError("use the async methods on the event loop")  # noqa: TRY003  # of asyncio
-        running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
-            return running.result(_BLOCKED_SECONDS)
+            return on_loop(work, self._loop, most_seconds=_BLOCKED_SECONDS)
         except TimeoutError as error:
-            running.cancel()
             raise EncryptionError("encrypt", "in time", type(error).__name__) from error
 
 
@@ -165,10 +161,3 @@ async def _tried(work: Awaitable[T], verb: str, place: Place) -> T:
         raise
     except Exception as error:  # a handler is somebody's own code, and its message may hold what it was given
         raise EncryptionError(verb, str(place), type(error).__name__) from error
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -1,13 +1,14 @@
 """LangGraph's saver behind a cipher."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import orjson
 
 from longline.models.json import JsonObject
 from longline.storage.cipher import Place, Seal
+from longline.storage.outer_saver import OuterSaver
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
         CheckpointMetadata,
         CheckpointTuple,
     )
+
+T = TypeVar("T")
 
 _SEALED: Final = "__sealed__"
 _CHECKPOINT: Final = Place("checkpoint", "checkpoint")
@@ -37,12 +40,11 @@ def encrypted_saver(saver: "BaseCheckpointSaver[str]", seal: Seal) -> "BaseCheck
     return _saver_class()(saver, seal)
 
 
-class _Methods:
+class _Methods(OuterSaver):
     """What an encrypted saver does; it inherits the rest from LangGraph's base class, which is slow to import."""
 
     def __init__(self, inner: "BaseCheckpointSaver[str]", seal: Seal) -> None:
-        self.serde = inner.serde
-        self._inner = inner
+        super().__init__(inner)
         self._seal = seal
 
     async def aget_tuple(self, config: "RunnableConfig") -> "CheckpointTuple | None":
@@ -102,50 +104,8 @@ class _Methods:
         """See BaseCheckpointSaver."""
         await self._inner.aprune(thread_ids, strategy=strategy)
 
-    def get_next_version(self, current: str | None, channel: None) -> str:
-        """See BaseCheckpointSaver."""
-        return self._inner.get_next_version(current, channel)
-
-    # -- for threads other than the event loop's ----------------------------------------------------------------
-
-    def get_tuple(self, config: "RunnableConfig") -> "CheckpointTuple | None":
-        """See BaseCheckpointSaver."""
-        return self._seal.from_thread(self.aget_tuple(config))
-
-    def list(
-        self,
-        config: "RunnableConfig | None",
-        *,
-        filter: dict[str, Any] | None = None,  # noqa: A002  # LangGraph's name
-        before: "RunnableConfig | None" = None,
-        limit: int | None = None,
-    ) -> "Iterator[CheckpointTuple]":
-        """See BaseCheckpointSaver."""
-
-        async def gather() -> "tuple[CheckpointTuple, ...]":
-            return tuple([one async for one in self.alist(config, filter=filter, before=before, limit=limit)])
-
-        yield from self._seal.from_thread(gather())
-
-    def put(
-        self,
-        config: "RunnableConfig",
-        checkpoint: "Checkpoint",
-        metadata: "CheckpointMetadata",
-        new_versions: "ChannelVersions",
-    ) -> "RunnableConfig":
-        """See BaseCheckpointSaver."""
-        return self._seal.from_thread(self.aput(config, checkpoint, metadata, new_versions))
-
-    def put_writes(
-        self, config: "RunnableConfig", writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        """See BaseCheckpointSaver."""
-        self._seal.from_thread(self.aput_writes(config, writes, task_id, task_path))
-
-    def delete_thread(self, thread_id: str) -> None:
-        """See BaseCheckpointSaver."""
-        self._seal.from_thread(self.adelete_thread(thread_id))
+    def _from_thread(self, work: Coroutine[object, object, T]) -> T:
+        return self._seal.from_thread(work)
 
     # -- one value at a time ------------------------------------------------------------------------------------
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from copy import copy
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from longline.errors import LeaseLostError
 from longline.models.runs import Lease
+from longline.storage.outer_saver import OuterSaver
 from longline.storage.queue import RunQueue
+from longline.threads import on_loop
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -85,7 +87,7 @@ async def _put_copy(saver: "BaseCheckpointSaver[Any]", found: "CheckpointTuple",
         await saver.aput_writes(stored, of_task, task_id)
 
 
-class _Methods:
+class _Methods(OuterSaver):
     """What a bound saver does; it inherits the rest from LangGraph's base class, which is slow to import."""
 
     def __init__(
@@ -95,8 +97,7 @@ class _Methods:
         lease: Lease | None,
         collected: list[_Write] | None = None,
     ) -> None:
-        self.serde = inner.serde
-        self._inner = inner
+        super().__init__(inner)
         self._queue = queue
         self._lease = lease
         self._collected = collected
@@ -172,58 +173,12 @@ class _Methods:
         """See BaseCheckpointSaver."""
         return await self._inner.aget_delta_channel_history(config=config, channels=channels)
 
-    def get_next_version(self, current: str | None, channel: None) -> str:
-        """See BaseCheckpointSaver."""
-        version: str = self._inner.get_next_version(current, channel)
-        return version
-
     def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> Any:
         """See BaseCheckpointSaver."""
         clone = copy(self)
         clone._inner = self._inner.with_allowlist(extra_allowlist)  # noqa: SLF001  # its own
         clone.serde = clone._inner.serde  # noqa: SLF001  # its own
         return clone
-
-    # -- for threads other than the event loop's ----------------------------------------------------------------
-
-    def get_tuple(self, config: "RunnableConfig") -> "CheckpointTuple | None":
-        """See BaseCheckpointSaver."""
-        return self._from_thread(self.aget_tuple(config))
-
-    def list(
-        self,
-        config: "RunnableConfig | None",
-        *,
-        filter: dict[str, Any] | None = None,  # noqa: A002  # LangGraph's name
-        before: "RunnableConfig | None" = None,
-        limit: int | None = None,
-    ) -> "Iterator[CheckpointTuple]":
-        """See BaseCheckpointSaver."""
-
-        async def gather() -> "tuple[CheckpointTuple, ...]":
-            return tuple([one async for one in self.alist(config, filter=filter, before=before, limit=limit)])
-
-        yield from self._from_thread(gather())
-
-    def put(
-        self,
-        config: "RunnableConfig",
-        checkpoint: "Checkpoint",
-        metadata: "CheckpointMetadata",
-        new_versions: "ChannelVersions",
-    ) -> "RunnableConfig":
-        """See BaseCheckpointSaver."""
-        return self._from_thread(self.aput(config, checkpoint, metadata, new_versions))
-
-    def put_writes(
-        self, config: "RunnableConfig", writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        """See BaseCheckpointSaver."""
-        self._from_thread(self.aput_writes(config, writes, task_id, task_path))
-
-    def delete_thread(self, thread_id: str) -> None:
-        """See BaseCheckpointSaver."""
-        self._from_thread(self.adelete_thread(thread_id))
 
     # -- the lease ----------------------------------------------------------------------------------------------
 
@@ -239,14 +194,7 @@ class _Methods:
             raise LeaseLostError(self._lease.run_id, self._lease.attempt)
 
     def _from_thread(self, work: Coroutine[object, object, T]) -> T:
-        try:
-            is_loop = asyncio.get_running_loop() is self._loop
-        except RuntimeError:
-            is_loop = False
-        if is_loop:
-            work.close()
-            raise asyncio.InvalidStateError("use the async methods on the event loop")  # noqa: TRY003  # of asyncio
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return on_loop(work, self._loop)
 
 
 @cache

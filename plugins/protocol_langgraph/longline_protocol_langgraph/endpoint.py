@@ -83,11 +83,6 @@ def url_of(request: Request) -> str:
     return str(request.base_url).rstrip("/")
 
 
-def request_id_of(request: Request) -> str:
-    """The id under which the request stands in the log, and which its run gets as `langgraph_request_id`."""
-    return str(request.scope.get(REQUEST_ID, ""))
-
-
 def _trace(error: LonglineError) -> LonglineError | None:
     """Storage says in one sentence what is wrong; anything else that ends here is unexpected."""
     return None if status_of(error) == 503 else error  # noqa: PLR2004  # HTTP

@@ -75,7 +75,7 @@ class RunStream:
                     if self._close is not None:
                         last = await self._close(following.reader.end, self._last)
                 except SlowSubscriberError as error:
-                    last = error_frame(_failure(error))
+                    last = broken_off(error)
         await _conclude(connection, following, send, last)
 
     async def _pump(self, send: Send) -> None:
@@ -146,8 +146,9 @@ def render_failure(failure: RunFailure) -> bytes:
     return orjson.dumps({"__error__": {"error": failure.error, "message": failure.message}})
 
 
-def _failure(error: LonglineError) -> RunFailure:
-    return RunFailure(error=type(error).__name__, message=str(error))
+def broken_off(error: LonglineError) -> bytes:
+    """The last event of a stream that cannot go on."""
+    return error_frame(RunFailure(error=type(error).__name__, message=str(error)))
 
 
 async def start(scope: Scope, send: Send, lines: HeaderLines, *, is_stream: bool = True) -> None:

@@ -1,10 +1,7 @@
 """Objects of the project that settings name: `./auth.py:auth`, `package.module:app`."""
 
-from pathlib import Path
-
-from longline.defaults.langgraph_json import LangGraphJsonSettings, read_langgraph_json
+from longline.defaults.project_objects import find_project_object, is_reference
 from longline.errors import GraphLoadError, LonglineError
-from longline.graphs.loading import extend_path, load_reference
 from longline.settings import Settings
 
 
@@ -22,16 +19,9 @@ class ReferenceNotLoadedError(LonglineError):
 
 def load_named(setting: str, reference: str, settings: Settings) -> object:
     """The object, looked for from the folder of the project's langgraph.json. Raises ReferenceNotLoadedError."""
-    target, _, attribute = reference.rpartition(":")
-    if not target or not attribute:
+    if not is_reference(reference):
         raise ReferenceNotLoadedError(setting, reference, "path/to/file.py:name or package.module:name is expected")
-    file = settings.section(LangGraphJsonSettings).file
-    base, folders = Path.cwd(), [Path.cwd()]
-    if file:
-        project = read_langgraph_json(Path(file))
-        base, folders = project.path.parent, list(project.folders)
-    extend_path(folders)
     try:
-        return load_reference(setting, reference, base)
+        return find_project_object(reference, settings)
     except GraphLoadError as error:
         raise ReferenceNotLoadedError(setting, reference, error.cause, error.place) from error

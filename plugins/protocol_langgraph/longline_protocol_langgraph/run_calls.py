@@ -14,7 +14,7 @@ from longline.models.runs import CancelRequest, Run
 from longline.services.run_requests import RunRequest
 from longline.services.server import Server
 from longline_protocol_langgraph.bodies.runs import RunBody, StreamMode
-from longline_protocol_langgraph.endpoint import principal_of, request_id_of, url_of
+from longline_protocol_langgraph.endpoint import principal_of
 from longline_protocol_langgraph.errors import ThreadOrAssistantNotFoundError
 from longline_protocol_langgraph.event_ids import EventIds
 from longline_protocol_langgraph.feedback.book import FeedbackBook
@@ -59,7 +59,7 @@ class RunCalls:
         is_own = thread_id is None
         place = run_place(run.run_id, "stream") if is_own else thread_run_place(run.thread_id, run.run_id, "stream")
         following = self.following(reader, place, self._on_leave(request, body, run))
-        close = closing_with_links(self._feedback, run, url_of(request))
+        close = closing_with_links(self._feedback, run, request)
         return RunStream(following, encoder(ids=EventIds(run.run_id) if run.spec.resumable else None), close)
 
     async def wait(self, request: Request, body: RunBody, *, thread_id: str | None) -> ASGIApp:
@@ -90,7 +90,7 @@ class RunCalls:
             return LostStream(place)
         following = self.following(reader, place, self._canceller(principal, run) if is_cancelled else None)
         is_silent = bool(modes) or is_closed(run, after)
-        close = None if is_silent else closing_with_links(self._feedback, run, url_of(request))
+        close = None if is_silent else closing_with_links(self._feedback, run, request)
         return RunStream(following, encoder(ids=ids if run.spec.resumable else None, modes=modes), close)
 
     def following(
@@ -109,8 +109,8 @@ class RunCalls:
             return await self._runs.watch(principal_of(request), asked, only_end=only_end)
 
     def _request(self, request: Request, body: RunBody, thread_id: str | None) -> RunRequest:
-        asked = body.to_request(thread_id=thread_id, request_id=request_id_of(request))
-        return self._policy.applied(asked, Origin.of(request.scope))
+        origin = Origin.of(request.scope)
+        return self._policy.applied(body.to_request(thread_id=thread_id, request_id=origin.request_id), origin)
 
     def _on_leave(self, request: Request, body: RunBody, run: Run) -> Callable[[], Awaitable[None]] | None:
         return self._canceller(principal_of(request), run) if body.on_disconnect == "cancel" else None

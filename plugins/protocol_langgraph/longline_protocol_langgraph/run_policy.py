@@ -19,6 +19,7 @@ class Origin:
     """The request, or the connection, that a run comes from."""
 
     request_id: str
+    """The id under which it stands in the log, and which the run gets as `langgraph_request_id`."""
     headers: Mapping[str, str]
 
     @classmethod
@@ -40,4 +41,4 @@ class RunPolicy:
         """The request as it goes to the run service."""
         headers = self._headers.chosen(origin.headers, origin.request_id)
         webhook = asked.webhook if self._calls_webhooks else None
-        return replace(asked, request_id=origin.request_id, headers=headers, webhook=webhook)
+        return replace(asked, headers=headers, webhook=webhook)

@@ -17,6 +17,16 @@ def instant(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
+def optional_micros(at: datetime | None) -> int | None:
+    """A time for a column that may have none."""
+    return None if at is None else micros(at)
+
+
+def optional_instant(value: int | None) -> datetime | None:
+    """A time from a column that may have none."""
+    return None if value is None else instant(value)
+
+
 def wall_micros() -> int:
     """Now, for what people set: when a delayed run may start."""
     return time.time_ns() // 1_000

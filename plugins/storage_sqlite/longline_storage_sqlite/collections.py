@@ -7,7 +7,7 @@ from datetime import datetime
 from longline.models.collections import Count, Document, DocumentQuery, LogEntry, NewDocument
 from longline.models.json import JsonObject
 from longline.models.pages import Page
-from longline_storage_sqlite.clocks import instant, micros, wall_micros
+from longline_storage_sqlite.clocks import instant, optional_instant, optional_micros, wall_micros
 from longline_storage_sqlite.database import Database
 from longline_storage_sqlite.documents import (
     COUNT,
@@ -62,7 +62,7 @@ class SqliteCollections:
     async def next_due(self, collection: str) -> datetime | None:
         """See CollectionStore."""
         due = await self._database.readers.run(lambda connection: find_next_due(connection, collection))
-        return None if due is None else instant(due)
+        return optional_instant(due)
 
     async def append(
         self,
@@ -75,7 +75,7 @@ class SqliteCollections:
     ) -> Sequence[LogEntry]:
         """See CollectionStore."""
         texts = [encode(value) for value in values]
-        ends_at = None if expires_at is None else micros(expires_at)
+        ends_at = optional_micros(expires_at)
 
         def work(connection: sqlite3.Connection) -> Sequence[LogEntry]:
             now = wall_micros()

@@ -3,12 +3,11 @@
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from datetime import datetime
 
 import orjson
 
 from longline.models.crons import Cron, CronSpec
-from longline_storage_sqlite.clocks import instant, micros
+from longline_storage_sqlite.clocks import instant, micros, optional_instant, optional_micros
 from longline_storage_sqlite.rows import decode_object, encode
 
 _SPEC_FIELDS = frozenset(field.name for field in fields(CronSpec))
@@ -22,13 +21,13 @@ def cron_from_row(row: sqlite3.Row) -> Cron:
         thread_id=row["thread_id"],
         schedule=row["schedule"],
         timezone=row["timezone"],
-        end_at=_instant(row["end_at"]),
+        end_at=optional_instant(row["end_at"]),
         enabled=bool(row["enabled"]),
         keeps_threads=bool(row["keeps_threads"]),
         spec=_spec_from_text(row["spec"]),
         metadata=decode_object(row["metadata"]),
         creator=decode_object(row["creator"]),
-        next_tick=_instant(row["next_tick"]),
+        next_tick=optional_instant(row["next_tick"]),
         created_at=instant(row["created_at"]),
         updated_at=instant(row["updated_at"]),
     )
@@ -58,20 +57,11 @@ def stored_cron(cron: Cron) -> Cron:
     """The cron with its times as they will be read back."""
     return replace(
         cron,
-        end_at=_instant(optional_micros(cron.end_at)),
-        next_tick=_instant(optional_micros(cron.next_tick)),
+        end_at=optional_instant(optional_micros(cron.end_at)),
+        next_tick=optional_instant(optional_micros(cron.next_tick)),
         created_at=instant(micros(cron.created_at)),
         updated_at=instant(micros(cron.updated_at)),
     )
-
-
-def optional_micros(at: datetime | None) -> int | None:
-    """A time for a column that may have none."""
-    return None if at is None else micros(at)
-
-
-def _instant(value: int | None) -> datetime | None:
-    return None if value is None else instant(value)
 
 
 def _spec_from_text(text: str) -> CronSpec:

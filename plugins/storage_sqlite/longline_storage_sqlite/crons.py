@@ -13,9 +13,9 @@ from longline.models.pages import Page
 from longline.models.runs import Claim, NewRun
 from longline.models.ticks import CronTick
 from longline.storage.crons import CronRevision
-from longline_storage_sqlite.clocks import instant, lease_micros, micros, wall_micros
+from longline_storage_sqlite.clocks import lease_micros, micros, optional_instant, optional_micros, wall_micros
 from longline_storage_sqlite.conditions import Condition, condition
-from longline_storage_sqlite.cron_rows import cron_from_row, cron_parameters, optional_micros, stored_cron
+from longline_storage_sqlite.cron_rows import cron_from_row, cron_parameters, stored_cron
 from longline_storage_sqlite.database import Database
 from longline_storage_sqlite.searches import Search, fetch_page
 from longline_storage_sqlite.statements import load_statements
@@ -88,7 +88,7 @@ class SqliteCrons:
         due = await self._database.readers.run(
             lambda connection: connection.execute(_SQL["next_due"], {"now": now, "lease_now": lease_now}).fetchone()[0]
         )
-        return None if due is None else instant(due)
+        return optional_instant(due)
 
 
 def move_on(connection: sqlite3.Connection, tick: CronTick) -> bool:

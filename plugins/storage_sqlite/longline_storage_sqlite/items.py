@@ -25,7 +25,7 @@ from langgraph.store.sqlite.base import SqliteIndexConfig
 
 from longline.graphs.embedding import Embedder, ItemOptions
 from longline.settings import ItemIndexSettings
-from longline.threads import in_thread
+from longline.threads import in_thread, running_loop
 from longline_storage_sqlite.connections import open_writer
 from longline_storage_sqlite.database import Database
 from longline_storage_sqlite.statements import load_statements
@@ -76,7 +76,7 @@ class SqliteItems(BaseStore):
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """See BaseStore. For threads other than the event loop's: raises InvalidStateError on it."""
-        if _running_loop() is self._loop:
+        if running_loop() is self._loop:
             raise asyncio.InvalidStateError(  # noqa: TRY003  # an error of asyncio
                 "The store would wait for itself: use its async methods (aget, aput, …)."
             )
@@ -260,10 +260,3 @@ def _set_up(database: Database, index: ItemIndexSettings | None) -> bool:
         if foreign:
             logger.warning("vectors of another size removed", extra={"vectors": foreign, "dims": index.dims})
         return True
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

@@ -13,7 +13,7 @@ from longline.models.events import KeptEntry, RunEnding, RunEvent
 from longline.models.json import JsonObject, JsonValue
 from longline.models.runs import CancelRequest, NewRun, Run, RunSpec, RunStatus
 from longline.models.threads import NewThread, RunFailure, Thread, ThreadState, ThreadStatus, ThreadTtl
-from longline_storage_sqlite.clocks import instant, micros
+from longline_storage_sqlite.clocks import instant, micros, optional_instant, optional_micros
 
 _MINUTE = 60_000_000  # microseconds
 _SPEC_FIELDS = frozenset(field.name for field in fields(RunSpec))
@@ -218,7 +218,6 @@ def started(run: Run, owner: str) -> Run:
 
 def document_from_row(row: sqlite3.Row) -> Document:
     """A document of a collection."""
-    expires_at, due_at = row["expires_at"], row["due_at"]
     return Document(
         collection=row["collection"],
         owner=row["owner"],
@@ -227,8 +226,8 @@ def document_from_row(row: sqlite3.Row) -> Document:
         version=row["version"],
         created_at=instant(row["created_at"]),
         updated_at=instant(row["updated_at"]),
-        expires_at=None if expires_at is None else instant(expires_at),
-        due_at=None if due_at is None else instant(due_at),
+        expires_at=optional_instant(row["expires_at"]),
+        due_at=optional_instant(row["due_at"]),
         takes=row["takes"],
         holder=row["holder"],
     )
@@ -242,8 +241,8 @@ def document_parameters(new: NewDocument, now: int) -> Parameters:
         "key": new.key,
         "value": encode(new.value),
         "now": now,
-        "expires_at": None if new.expires_at is None else micros(new.expires_at),
-        "due_at": None if new.due_at is None else micros(new.due_at),
+        "expires_at": optional_micros(new.expires_at),
+        "due_at": optional_micros(new.due_at),
     }
 
 

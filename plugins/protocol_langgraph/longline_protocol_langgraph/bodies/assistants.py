@@ -1,5 +1,6 @@
 """Bodies that make, change and find assistants."""
 
+from dataclasses import replace
 from typing import Literal, TypeAlias, cast
 
 from pydantic import Field, TypeAdapter
@@ -79,31 +80,6 @@ class AssistantPatchBody(Body):
         )
 
 
-class AssistantSearchBody(Body):
-    """Which assistants, in which order, and what of them."""
-
-    metadata: Object | None = Field(None, description="What their metadata must hold.")
-    graph_id: str | None = Field(None, description="Their graph.")
-    name: str | None = Field(None, description="A part of their name, in capitals or not.")
-    limit: OrDefault[Limit] = Field(10, description="The most to answer with.")
-    offset: OrDefault[Offset] = Field(0, description="How many to leave out first.")
-    sort_by: OrDefault[AssistantSort] = Field("created_at", description="What to sort by.")
-    sort_order: OrDefault[SortOrderName] = Field("desc", description="Smallest or largest first.")
-    select: list[AssistantField] | None = Field(None, description="The fields to answer with; all if it is left out.")
-
-    def to_query(self) -> AssistantQuery:
-        """The request to the assistant service."""
-        return AssistantQuery(
-            metadata=metadata_filter(self.metadata or {}),
-            graph_id=self.graph_id,
-            name=self.name,
-            limit=self.limit,
-            offset=self.offset,
-            sort_by=self.sort_by,
-            sort_order=self.sort_order,
-        )
-
-
 class AssistantCountBody(Body):
     """Which assistants to count."""
 
@@ -115,6 +91,26 @@ class AssistantCountBody(Body):
         """The request to the assistant service."""
         return AssistantQuery(
             metadata=metadata_filter(self.metadata or {}), graph_id=self.graph_id, name=self.name, limit=1
+        )
+
+
+class AssistantSearchBody(AssistantCountBody):
+    """Which assistants, in which order, and what of them."""
+
+    limit: OrDefault[Limit] = Field(10, description="The most to answer with.")
+    offset: OrDefault[Offset] = Field(0, description="How many to leave out first.")
+    sort_by: OrDefault[AssistantSort] = Field("created_at", description="What to sort by.")
+    sort_order: OrDefault[SortOrderName] = Field("desc", description="Smallest or largest first.")
+    select: list[AssistantField] | None = Field(None, description="The fields to answer with; all if it is left out.")
+
+    def to_query(self) -> AssistantQuery:
+        """The request to the assistant service."""
+        return replace(
+            super().to_query(),
+            limit=self.limit,
+            offset=self.offset,
+            sort_by=self.sort_by,
+            sort_order=self.sort_order,
         )
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 import orjson
+from starlette.requests import Request
 
 from longline.events.hub import RunEnd
 from longline.models.events import END_OF_TURN, EventId
 from longline.models.runs import Run, RunStatus
+from longline_protocol_langgraph.endpoint import url_of
 from longline_protocol_langgraph.event_ids import EventIds
 from longline_protocol_langgraph.feedback.book import FeedbackBook
 
@@ -14,10 +16,12 @@ Closing = Callable[[RunEnd | None, EventId], Awaitable[bytes]]
 """How a run ended and the last event that was sent of it → what its stream says after that."""
 
 
-def closing_with_links(book: FeedbackBook, run: Run, url: str) -> Closing | None:
-    """`feedback`: the links below `url` by feedback key. None for a run without feedback keys."""
+def closing_with_links(book: FeedbackBook, run: Run, request: Request) -> Closing | None:
+    """`feedback`: the links by feedback key, below where the caller found the server. None for a run without feedback
+    keys."""
     if not run.spec.feedback_keys:
         return None
+    url = url_of(request)
 
     async def close(end: RunEnd | None, last: EventId) -> bytes:
         tokens = await book.tokens_of(run) if end is not None and end.status is RunStatus.SUCCESS else {}

@@ -6,13 +6,12 @@ from longline_protocol_langgraph.bodies import assistants as bodies
 from longline_protocol_langgraph.openapi.answers import (
     Assistant,
     AssistantVersion,
-    Count,
     Drawing,
     GraphSchemas,
     SubgraphSchemas,
 )
 from longline_protocol_langgraph.openapi.operation import Operation, Section, json_answer, no_answer
-from longline_protocol_langgraph.openapi.pages import FOUND_HEADERS, as_shape
+from longline_protocol_langgraph.openapi.pages import as_shape, count_operation, find_operation
 from longline_protocol_langgraph.routes.assistants import DELETE_THREADS, RECURSE, VERSION, XRAY
 
 _SUBGRAPHS = json_answer("Schemas by the subgraphs' namespaces.", as_shape(dict[str, SubgraphSchemas]))
@@ -29,20 +28,8 @@ ASSISTANTS: Final = Section(
                 refusals=[400, 404, 409, 424],
             )
         },
-        "/assistants/search": {
-            "POST": Operation(
-                summary="Find assistants",
-                body=bodies.SEARCH,
-                answers=[json_answer("Assistants.", as_shape(list[Assistant]), is_partial=True, headers=FOUND_HEADERS)],
-            )
-        },
-        "/assistants/count": {
-            "POST": Operation(
-                summary="Count assistants",
-                body=bodies.COUNT,
-                answers=[json_answer("How many there are.", as_shape(Count))],
-            )
-        },
+        "/assistants/search": {"POST": find_operation("assistants", as_shape(list[Assistant]), bodies.SEARCH)},
+        "/assistants/count": {"POST": count_operation("assistants", bodies.COUNT)},
         "/assistants/{assistant_id}": {
             "GET": Operation(
                 summary="Read an assistant", answers=[json_answer("The assistant.", Assistant)], refusals=[404]

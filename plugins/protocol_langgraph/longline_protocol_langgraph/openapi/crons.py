@@ -7,9 +7,9 @@ from typing_extensions import TypedDict
 
 from longline_protocol_langgraph.bodies import crons as bodies
 from longline_protocol_langgraph.bodies.types import Uuid
-from longline_protocol_langgraph.openapi.answers import Count, Object
+from longline_protocol_langgraph.openapi.answers import Object
 from longline_protocol_langgraph.openapi.operation import Operation, Section, json_answer, no_answer
-from longline_protocol_langgraph.openapi.pages import FOUND_HEADERS, as_shape
+from longline_protocol_langgraph.openapi.pages import as_shape, count_operation, find_operation
 
 
 class Cron(TypedDict):
@@ -54,22 +54,8 @@ CRONS: Final = Section(
                 refusals=[400, 404, 424],
             )
         },
-        "/runs/crons/search": {
-            "POST": Operation(
-                summary="Find crons",
-                body=bodies.SEARCH,
-                answers=[json_answer("Crons.", as_shape(list[Cron]), is_partial=True, headers=FOUND_HEADERS)],
-                refusals=[404],
-            )
-        },
-        "/runs/crons/count": {
-            "POST": Operation(
-                summary="Count crons",
-                body=bodies.COUNT,
-                answers=[json_answer("How many there are.", as_shape(Count))],
-                refusals=[404],
-            )
-        },
+        "/runs/crons/search": {"POST": find_operation("crons", as_shape(list[Cron]), bodies.SEARCH, [404])},
+        "/runs/crons/count": {"POST": count_operation("crons", bodies.COUNT, [404])},
         "/runs/crons/{cron_id}": {
             "GET": Operation(summary="Read a cron", answers=[_CRON], refusals=[404]),
             "PATCH": Operation(summary="Change a cron", body=bodies.PATCH, answers=[_CRON], refusals=[400, 404, 424]),

@@ -4,7 +4,6 @@ from typing import Final
 
 from longline_protocol_langgraph.bodies import threads as bodies
 from longline_protocol_langgraph.openapi.answers import (
-    Count,
     Pruned,
     Thread,
     ThreadState,
@@ -12,7 +11,7 @@ from longline_protocol_langgraph.openapi.answers import (
     UpdatedState,
 )
 from longline_protocol_langgraph.openapi.operation import Operation, Section, json_answer, no_answer
-from longline_protocol_langgraph.openapi.pages import FOUND_HEADERS, as_shape
+from longline_protocol_langgraph.openapi.pages import as_shape, count_operation, find_operation
 from longline_protocol_langgraph.routes.states import BEFORE, LIMIT, SELECT, SUBGRAPHS
 from longline_protocol_langgraph.routes.threads import INCLUDE, PREFER
 
@@ -29,20 +28,8 @@ THREADS: Final = Section(
                 summary="Create a thread", body=bodies.CREATE, answers=[_THREAD], refusals=[400, 404, 409, 424]
             )
         },
-        "/threads/search": {
-            "POST": Operation(
-                summary="Find threads",
-                body=bodies.SEARCH,
-                answers=[json_answer("Threads.", as_shape(list[Thread]), is_partial=True, headers=FOUND_HEADERS)],
-            )
-        },
-        "/threads/count": {
-            "POST": Operation(
-                summary="Count threads",
-                body=bodies.COUNT,
-                answers=[json_answer("How many there are.", as_shape(Count))],
-            )
-        },
+        "/threads/search": {"POST": find_operation("threads", as_shape(list[Thread]), bodies.SEARCH)},
+        "/threads/count": {"POST": count_operation("threads", bodies.COUNT)},
         "/threads/prune": {
             "POST": Operation(
                 summary="Remove threads, or their older states",

@@ -14,13 +14,13 @@ from longline_protocol_langgraph.protocol_v2.envelope import BadCommandError, er
 from longline_protocol_langgraph.protocol_v2.recent import RecentStarts
 from longline_protocol_langgraph.protocol_v2.socket import SocketEndpoint, socket_route
 from longline_protocol_langgraph.protocol_v2.source import EventSource
-from longline_protocol_langgraph.protocol_v2.sse import EventStream
+from longline_protocol_langgraph.protocol_v2.sse import event_stream
 from longline_protocol_langgraph.protocol_v2.subscription import parse_subscription
 from longline_protocol_langgraph.query import path_id
 from longline_protocol_langgraph.replies import json_reply
 from longline_protocol_langgraph.run_policy import Origin, RunPolicy
 from longline_protocol_langgraph.settings import LangGraphApiSettings
-from longline_protocol_langgraph.thread_following import ThreadStream
+from longline_protocol_langgraph.thread_following import thread_stream
 from longline_protocol_langgraph.thread_ids import parse_place
 from longline_protocol_langgraph.thread_sse import THREAD_STREAM_MODES, thread_encoder
 
@@ -62,20 +62,14 @@ class StreamRoutes:
         modes = [*MODES.of(request), *MODE.of(request)]
         after = parse_place(LAST_EVENT_ID.of(request))
         reader = await self._server.thread_streams.follow(principal_of(request), thread_id, after=after)
-        return ThreadStream(
-            reader=reader,
-            encode=thread_encoder(thread_id, modes),
-            heartbeat_seconds=self._settings.heartbeat_seconds,
-        )
+        return thread_stream(reader, thread_encoder(thread_id, modes), self._settings.heartbeat_seconds)
 
     async def events(self, request: Request) -> ASGIApp:
         """The events of one subscription, which is the body."""
         thread_id = path_id(request, "thread")
         subscription = parse_subscription(parse_json(await request.body()))
         source = EventSource(self._server.thread_streams, self._recent, thread_id, subscription)
-        return EventStream(
-            source=await source.open(principal_of(request)), heartbeat_seconds=self._settings.heartbeat_seconds
-        )
+        return event_stream(await source.open(principal_of(request)), self._settings.heartbeat_seconds)
 
     async def command(self, request: Request) -> ASGIApp:
         """One command. What is wrong with it is said in the answer; only what is none at all has its own status."""
