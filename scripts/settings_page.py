@@ -33,9 +33,9 @@ and starts nothing.
 - **Environment**: `LONGLINE_<SECTION>__<KEY>`, e.g. `LONGLINE_SERVER__RUNS=20`; lists and tables are written as JSON.
   Some settings have a shorter name as well, which stands beside them. A `.env` beside the configuration is read too;
   the environment itself wins over it.
-- **Command line**: `--database` and `--runs` set `server.database` and `server.runs`. `--config`, `--host`, `--port`,
-  `--log-level` and `--debug` are the command's own (see `longline dev --help`), and so are the variables
-  {own}.
+- **Command line**: `--database`, `--runs` and `--workers` set `server.database`, `server.runs` and `server.workers`.
+  `--config`, `--host`, `--port`, `--log-level` and `--debug` are the command's own (see `longline dev --help`), and so
+  are the variables {own}.
 
 ```toml
 [server]

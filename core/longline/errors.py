@@ -323,6 +323,11 @@ class StorageError(LonglineError):
         self.reason = reason
 
 
+class StorageAwayError(StorageError):
+    """The same, for a reason that passes by itself: the server is away, full, overloaded or in recovery. Who can wait
+    may try again."""
+
+
 class EncryptionError(StorageError):
     """The cipher could not encrypt or decrypt something that is stored: a key is wrong, or a key service is away."""
 
@@ -430,8 +435,11 @@ class NoBackendError(PluginError):
     """No chosen plugin serves the URL scheme of a database or broker."""
 
     def __init__(self, kind: str, scheme: str, known: Iterable[str]) -> None:
+        schemes = ", ".join(sorted(known)) or "none"
         super().__init__(
-            f"no plugin offers a {kind} for {scheme}://; known schemes: {', '.join(sorted(known)) or 'none'}"
+            f"no plugin offers a {kind} for {scheme}://; known schemes: {schemes}"
+            if scheme
+            else f"the URL of the {kind} has no scheme; write scheme://…; known schemes: {schemes}"
         )
         self.kind = kind
         self.scheme = scheme

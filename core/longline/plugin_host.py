@@ -282,5 +282,6 @@ def _requirement(plugin: InstalledPlugin) -> str:
         extras = metadata(plugin.distribution).get_all("Provides-Extra") or []
     except PackageNotFoundError:
         extras = []
-    is_extra = plugin.name in {extra.replace("-", "_") for extra in extras}  # metadata spell them with hyphens
-    return f"{plugin.distribution}[{plugin.name}]" if is_extra else plugin.distribution
+    extra = plugin.name.replace("_", "-")  # as metadata spell it: an older pip knows no other spelling
+    is_extra = extra in {name.replace("_", "-") for name in extras}
+    return f"{plugin.distribution}[{extra}]" if is_extra else plugin.distribution

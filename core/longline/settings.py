@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Final, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from longline.errors import SettingsError
@@ -20,20 +20,40 @@ class SettingsModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _count_of_workers(value: object) -> object:
+    """`auto` is another word for 0."""
+    return 0 if value == "auto" else value
+
+
 class ServerSettings(SettingsModel):
     """How this server runs, whatever its plugins."""
 
     database: str = Field("sqlite:///.longline/longline.db", description="Where everything is kept, as a URL.")
     broker: str = Field("", description="How processes signal each other, as a URL. Empty: what the database offers.")
-    runs: int = Field(10, ge=1, le=10_000, description="How many runs this process executes at once.")
+    runs: int = Field(10, ge=1, le=10_000, description="How many runs each process executes at once.")
+    workers: Annotated[Annotated[int, Field(ge=0, le=256)] | None, BeforeValidator(_count_of_workers)] = Field(
+        None,
+        description="How many processes `longline serve` runs; `auto` or 0: one for each core. Unset: one for each "
+        "core, at most 4, on a database that processes can share; else 1.",
+    )
     lease_seconds: float = Field(
         4.0, gt=0.2, description="Seconds without a heartbeat after which a run is taken over."
     )
     heartbeat_seconds: float = Field(1.0, gt=0.05, description="Seconds between heartbeats.")
     poll_seconds: float = Field(0.5, gt=0.01, description="Seconds between looks at the queue: the net below signals.")
-    drain_seconds: float = Field(10.0, ge=0, description="Seconds that running runs get to end at shutdown.")
+    drain_seconds: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds that running runs get to end at shutdown; then they go back to the queue. `longline "
+        "serve`: 20; `longline dev`: 0.3.",
+    )
     max_attempts: int = Field(5, ge=1, description="Attempts after which a run that keeps killing its worker ends.")
     max_body_mib: float = Field(25.0, gt=0, description="Largest request body in MiB; a larger one is answered 413.")
+
+    @property
+    def database_scheme(self) -> str:
+        """What kind of database it is; the rest of its URL may hold a password."""
+        return self.database.partition("://")[0].partition("+")[0]
 
     @model_validator(mode="after")
     def _beats_in_time(self) -> Self:

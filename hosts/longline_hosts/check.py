@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,6 +23,8 @@ from longline_hosts.serve import is_loopback, listen
 from longline_hosts.sqlite_file import look_at
 
 _SQLITE: Final = "sqlite"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +150,28 @@ def _assembly(runtime: Runtime) -> Iterator[Finding]:
 
 def _storage(runtime: Runtime) -> Iterator[Finding]:
     database = runtime.settings.section(ServerSettings).database
-    if _scheme(runtime) != _SQLITE:
-        yield Finding("storage", f"{_scheme(runtime)}:// is looked at when the server starts")
-        return
     try:
-        yield Finding("storage", look_at(database))
+        yield Finding("storage", look_at(database) if _scheme(runtime) == _SQLITE else _asked(runtime, database))
     except LonglineError as error:
         yield from _problems("storage", error)
 
 
+def _asked(runtime: Runtime, database: str) -> str:
+    """What a database server says for itself."""
+    pending = runtime.storage_backend.pending
+    if pending is None:
+        return f"{_scheme(runtime)}:// is looked at when the server starts"
+    waiting = len(asyncio.run(_awaited(pending(database))))
+    found = f"{waiting} migrations run at the next start" if waiting else "its schema is up to date"
+    return f"the {_scheme(runtime)}:// database answers; {found}"
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
+
+
 def _scheme(runtime: Runtime) -> str:
-    return runtime.settings.section(ServerSettings).database.partition("://")[0]
+    return runtime.settings.section(ServerSettings).database_scheme
 
 
 def _authentication(runtime: Runtime, host: str) -> Iterator[Finding]:

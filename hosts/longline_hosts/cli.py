@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from longline.errors import LonglineError
 from longline_hosts.environment import HOST, LEVELS, PORT, Flags, load_configuration, parse_port
-from longline_hosts.errors import OneOwnerError, print_error
+from longline_hosts.errors import print_error
 
 if TYPE_CHECKING:
     from longline.commands import Command
@@ -52,6 +52,9 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     serve = add("serve", "serve in production: no reload, logs in JSON, nobody gets in without credentials", _serve)
     _add_server_flags(serve)
     serve.add_argument(
+        "--workers", type=_workers, metavar="N", help="how many processes serve; auto, or 0: one for each core"
+    )
+    serve.add_argument(
         "--insecure-no-auth", action="store_true", help="let everyone in: something in front of this server keeps watch"
     )
     run = add("run", "run an assistant once and stream its answer; Ctrl-C cancels", _run)
@@ -62,7 +65,10 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     add("plugins", "list the plugins that are installed, and which are chosen", _plugins)
     check = add("check", "say what is wrong with this configuration, its plugins and its graphs", _check)
     _add_address(check)
-    add("migrate", "bring the database's schema up to date without serving", _migrate)
+    migrate = add("migrate", "bring the database's schema up to date without serving", _migrate)
+    migrate.add_argument(
+        "--check", action="store_true", help="change nothing: list what would run, with exit code 1 if there is any"
+    )
     if given and (given[0] in ("-h", "--help") or given[0] not in {*commands.choices, "--version"}):
         _add_plugin_commands(commands, given)
     return parser
@@ -85,8 +91,7 @@ def _command(
 
 def _add_server_flags(parser: argparse.ArgumentParser) -> None:
     _add_address(parser)
-    parser.add_argument("--runs", type=int, metavar="N", help="how many runs execute at once (10)")
-    parser.add_argument("--workers", type=int, metavar="N", default=1, help="how many processes serve (1)")
+    parser.add_argument("--runs", type=int, metavar="N", help="how many runs each process executes at once (10)")
 
 
 def _add_address(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +104,14 @@ def _port(text: str) -> int:
         return parse_port(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _workers(text: str) -> int:
+    if text == "auto":
+        return 0
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes")  # noqa: TRY003  # for argparse
+    return int(text)
 
 
 def _no_command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
@@ -115,7 +128,12 @@ def _no_command(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 
 
 def _flags(options: argparse.Namespace) -> Flags:
-    return Flags(config=options.config, database=options.database, runs=getattr(options, "runs", None))
+    return Flags(
+        config=options.config,
+        database=options.database,
+        runs=getattr(options, "runs", None),
+        workers=getattr(options, "workers", None),
+    )
 
 
 def _level(options: argparse.Namespace, default: str) -> str:
@@ -128,15 +146,9 @@ def _address(options: argparse.Namespace) -> tuple[str, int]:
     return load_configuration(_flags(options)).address(options.host, options.port)
 
 
-def _require_one_process(options: argparse.Namespace) -> None:
-    if options.workers != 1:
-        raise OneOwnerError(options.workers)
-
-
 def _dev(options: argparse.Namespace) -> int:
     from longline_hosts.dev import DevOptions, run_dev  # noqa: PLC0415  # each command imports what it needs
 
-    _require_one_process(options)
     host, port = _address(options)
     reload = not options.no_reload and not getattr(sys, "frozen", False)
     level = _level(options, "info")
@@ -146,7 +158,6 @@ def _dev(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from longline_hosts.production import ServeOptions, run_production  # noqa: PLC0415  # the same
 
-    _require_one_process(options)
     host, port = _address(options)
     return run_production(
         ServeOptions(
@@ -187,9 +198,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _migrate(options: argparse.Namespace) -> int:
-    from longline_hosts.migrate import migrate  # noqa: PLC0415  # the same
+    from longline_hosts.migrate import check_migrations, migrate  # noqa: PLC0415  # the same
 
-    return migrate(_flags(options))
+    return check_migrations(_flags(options)) if options.check else migrate(_flags(options))
 
 
 # -- commands of plugins --------------------------------------------------------------------------------------------

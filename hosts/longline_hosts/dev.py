@@ -24,7 +24,14 @@ logger = logging.getLogger(__name__)
 
 DEV: Final = Profile(
     name="dev",
-    plugins=("agent_tools", "metrics_prometheus", "protocol_langgraph", "storage_sqlite", "webhooks"),
+    plugins=(
+        "agent_tools",
+        "metrics_prometheus",
+        "protocol_langgraph",
+        "storage_postgres",
+        "storage_sqlite",
+        "webhooks",
+    ),
     graph_plugins={"agent_tools": "agent"},
     # A reload or Ctrl-C does not wait for a long run: it goes on after the next start.
     defaults={"server": {"drain_seconds": 0.3}},

@@ -33,6 +33,7 @@ class Variable:
 
 VARIABLES: Final = (
     Variable("DATABASE_URL", "server", "database"),
+    Variable("DATABASE_DIRECT_URL", "storage_postgres", "direct_url"),
     Variable("OPENAI_API_KEY", "agent_tools", "openai_api_key"),
     Variable("OPENAI_API_BASE", "agent_tools", "openai_base_url"),
     Variable("OPENAI_BASE_URL", "agent_tools", "openai_base_url"),
@@ -68,6 +69,7 @@ class Flags:
     config: Path | None = None
     database: str | None = None
     runs: int | None = None
+    workers: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,5 +297,4 @@ def _origins_in(file: LangGraphJson | None, stronger: Values) -> dict[tuple[str,
 
 
 def _from_flags(flags: Flags) -> dict[str, object]:
-    given = {"database": flags.database, "runs": flags.runs}
-    return {key: value for key, value in given.items() if value is not None}
+    return {key: value for key in ("database", "runs", "workers") if (value := getattr(flags, key)) is not None}

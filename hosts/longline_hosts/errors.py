@@ -67,12 +67,21 @@ class OneOwnerError(HostError):
 
     code = "one_owner"
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, scheme: str) -> None:
         super().__init__(
-            f"--workers {workers}: a database is served by one process in this version (an SQLite file has one owner); "
-            f"leave --workers out, and raise --runs for more runs at once"
+            f"--workers {workers}: a {scheme}:// database is served by one process (an SQLite file has one owner); "
+            f"leave --workers out and raise --runs for more runs at once, or give --database postgresql://…"
         )
         self.workers = workers
+
+
+class CannotTellError(HostError):
+    """The plugin of this kind of database does not say which migrations have not run."""
+
+    code = "cannot_tell"
+
+    def __init__(self, scheme: str) -> None:
+        super().__init__(f"the plugin for {scheme}:// cannot say which migrations have not run; run `longline migrate`")
 
 
 class BadVariableError(HostError):

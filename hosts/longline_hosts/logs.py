@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
 from longline.auth.secrets import Vault
@@ -21,10 +21,11 @@ _STANDARD: Final = frozenset(
 _COLOURS: Final = {"DEBUG": "2", "INFO": "32", "WARNING": "33", "ERROR": "31", "CRITICAL": "31;1"}
 
 
-def configure_logging(style: Style, level: str) -> None:
-    """Send everything that is logged to stderr. Libraries that log each step are quieter by one level."""
+def configure_logging(style: Style, level: str, always: Mapping[str, object] | None = None) -> None:
+    """Send everything that is logged to stderr. Libraries that log each step are quieter by one level. `always` is in
+    every JSON line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if style == "json" else LineFormatter(is_coloured=sys.stderr.isatty()))
+    handler.setFormatter(JsonFormatter(always) if style == "json" else LineFormatter(is_coloured=sys.stderr.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
@@ -56,6 +57,10 @@ class LineFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: time (UTC, ISO 8601), level, logger, message, then the fields."""
 
+    def __init__(self, always: Mapping[str, object] | None = None) -> None:
+        super().__init__()
+        self._always = dict(always or {})
+
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -64,6 +69,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._always,
         }
         for name, value in fields_of(record):
             line.setdefault(name, value)

@@ -1,25 +1,49 @@
-"""`longline migrate`: bring the database's schema up to date without serving."""
+"""`longline migrate`: bring the database's schema up to date without serving, or say what that would do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from longline.runtime import Runtime
 from longline.settings import ServerSettings
 from longline_hosts.assemble import assemble
 from longline_hosts.environment import Flags, load_configuration
+from longline_hosts.errors import CannotTellError
 from longline_hosts.production import PRODUCTION
+
+_UP_TO_DATE = "the schema is up to date"
 
 
 def migrate(flags: Flags) -> int:
     """Migrate and say what ran; the exit code. Raises LonglineError."""
-    configuration = load_configuration(flags)
-    configuration.export()
-    ran = asyncio.run(_migrate(assemble(configuration, PRODUCTION)))
-    for name in ran:
-        print(name)  # noqa: T201  # a command talks to a person
-    print(f"{len(ran)} migrations ran" if ran else "nothing to do: the schema is up to date")  # noqa: T201  # the same
+    runtime = _assembled(flags)
+    ran = _ask(runtime.storage_backend.migrate, runtime)
+    _tell([*ran, f"{len(ran)} migrations ran" if ran else f"nothing to do: {_UP_TO_DATE}"])
     return 0
 
 
-async def _migrate(runtime: Runtime) -> Sequence[str]:
-    return await runtime.storage_backend.migrate(runtime.settings.section(ServerSettings).database)
+def check_migrations(flags: Flags) -> int:
+    """Change nothing, and say what has not run: 0 if there is nothing, else 1. Raises LonglineError."""
+    runtime = _assembled(flags)
+    if runtime.storage_backend.pending is None:
+        raise CannotTellError(runtime.settings.section(ServerSettings).database_scheme)
+    waiting = _ask(runtime.storage_backend.pending, runtime)
+    _tell([*waiting, f"{len(waiting)} migrations have not run: run `longline migrate`" if waiting else _UP_TO_DATE])
+    return 1 if waiting else 0
+
+
+def _assembled(flags: Flags) -> Runtime:
+    configuration = load_configuration(flags)
+    configuration.export()
+    return assemble(configuration, PRODUCTION)
+
+
+def _ask(question: Callable[[str], Awaitable[Sequence[str]]], runtime: Runtime) -> Sequence[str]:
+    async def ask() -> Sequence[str]:
+        return await question(runtime.settings.section(ServerSettings).database)
+
+    return asyncio.run(ask())
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line)  # noqa: T201  # a command talks to a person

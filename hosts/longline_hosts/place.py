@@ -1,7 +1,9 @@
 """`.longline/` in the current folder: what a server on this machine keeps beside its database."""
 
 import json
+import logging
 import os
+import re
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Final
 
 from longline.auth.secrets import new_key
 from longline_hosts.errors import NoSuchFileError
+
+logger = logging.getLogger(__name__)
 
 FOLDER: Final = Path(".longline")
 _KEY: Final = "secret.key"
@@ -22,7 +26,7 @@ class ServerNote:
     url: str
     pid: int
     database: str
-    """A digest of the database's URL, which may have a password in it."""
+    """A digest of the database's URL without its password."""
 
 
 def secret_key() -> str:
@@ -47,10 +51,13 @@ def make_folder() -> None:
 
 
 def write_note(url: str, database: str) -> None:
-    """Leave word of this process's server."""
-    make_folder()
+    """Leave word of this process's server. A folder that cannot be written, as in a container, has none."""
     note = ServerNote(url=url, pid=os.getpid(), database=_digest(database))
-    _replace(FOLDER / _SERVER, json.dumps(asdict(note)))
+    try:
+        make_folder()
+        _replace(FOLDER / _SERVER, json.dumps(asdict(note)))
+    except OSError as error:
+        logger.info("server not noted", extra={"folder": str(FOLDER.absolute()), "reason": error.strerror})
 
 
 def remove_note() -> None:
@@ -66,8 +73,17 @@ def url_of_owner(database: str) -> str | None:
     return note.url if note is not None and note.database == _digest(database) else None
 
 
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+def _digest(database: str) -> str:
+    return sha256(_without_password(database).encode()).hexdigest()
+
+
+def _without_password(url: str) -> str:
+    """A digest of a password could be guessed from."""
+    return _IN_QUERY.sub("", _IN_USER.sub(r"\1", url))
+
+
+_IN_USER: Final = re.compile(r"^([^:/?#]+://[^/?#:@]*):[^/?#]*(?=@)")
+_IN_QUERY: Final = re.compile(r"(?<=[?&])(?:ssl)?password=[^&#]*")
 
 
 def _read_note() -> ServerNote | None:

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from errno import EADDRINUSE
 from ipaddress import ip_address
 from typing import Final
@@ -17,7 +17,7 @@ from typing import Final
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
-from longline.asgi.types import ASGIApp, Receive, Scope, Send
+from longline.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from longline.runtime import OpenServer, Runtime
 from longline.settings import ServerSettings
 from longline_hosts.errors import CannotListenError, PortBusyError
@@ -27,10 +27,11 @@ logger = logging.getLogger(__name__)
 _BACKLOG: Final = 1024
 _LAST_WORDS_SECONDS: Final = 0.3
 """What streams get after their runs have ended to send the last events."""
-_CLOSE_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 10.0
 """What closing may take after the drain: storage, plugins. Then the process leaves."""
 _HANG_UP_SECONDS: Final = 2.0
 """What connections get after the drain before they are cut."""
+_SERVICE_RESTART: Final = 1012  # of the WebSocket registry: connect again
 _LEAVE_SECONDS: Final = 1.0
 """What the interpreter gets to leave once everything is closed: a plain function that still runs would hold it."""
 
@@ -80,8 +81,8 @@ def run_server(
 ) -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code. A second signal ends the process at once.
 
-    `on_ready` is awaited beside the serving as soon as requests are answered. A child of the reloader leaves SIGINT to
-    its parent, and ends when the parent is gone. Raises what opening the Runtime raises.
+    `on_ready` is awaited beside the serving as soon as requests are answered. A child of a supervisor leaves SIGINT and
+    second signals to its parent, and ends when the parent is gone. Raises what opening the Runtime raises.
     """
     with asyncio.Runner(loop_factory=new_loop()) as runner:
         runner.run(_serve(runtime, bound, on_ready, is_child=is_child))
@@ -94,7 +95,11 @@ async def _serve(
 ) -> None:
     seconds = runtime.settings.section(ServerSettings).drain_seconds
     stop = _stop_signal(seconds, is_child=is_child)
-    async with runtime.open() as opened:
+    async with AsyncExitStack() as stack:
+        opened = await _open(runtime, stack, stop)
+        if opened is None:
+            logger.info("server stopping", extra={"drain_seconds": 0})
+            return
         requests = _Requests(opened.app)
         config = _hypercorn(bound, graceful_seconds=seconds + _HANG_UP_SECONDS)
         serving = asyncio.create_task(hypercorn_serve(requests, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]  # its scopes are typed one by one
@@ -108,6 +113,24 @@ async def _serve(
             await requests.end(_LAST_WORDS_SECONDS)
         stopping.cancel()
         await serving
+
+
+async def _open(runtime: Runtime, stack: AsyncExitStack, stop: asyncio.Event) -> OpenServer | None:
+    """The open server; None if it was to stop before that, as one that waits for its database may be."""
+    is_over = False
+    asked = asyncio.create_task(stop.wait())
+    try:
+        async with asyncio.timeout(None) as opening:
+            asked.add_done_callback(lambda _: None if is_over else opening.reschedule(0))
+            try:
+                return await stack.enter_async_context(runtime.open())
+            finally:
+                is_over = True
+                asked.cancel()
+    except TimeoutError:
+        if stop.is_set():
+            return None
+        raise
 
 
 async def _beside(work: Awaitable[None]) -> None:
@@ -147,9 +170,11 @@ def _stop_signal(drain_seconds: float, *, is_child: bool) -> asyncio.Event:
 
     def ask() -> None:
         if stop.is_set():
+            if is_child:  # one signal may come twice: to the whole group, and from the parent
+                return
             os._exit(130)  # the operator means it; what was committed is safe
         stop.set()
-        _leave_soon(drain_seconds + _CLOSE_SECONDS, 1)
+        _leave_soon(drain_seconds + CLOSE_SECONDS, 1)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         if is_child and number is signal.SIGINT:
@@ -185,11 +210,15 @@ def _leave_soon(seconds: float, code: int) -> None:
 
 
 class _Requests:
-    """The app, knowing which requests are being answered, so that those that never end by themselves can be ended."""
+    """The app, knowing which requests are being answered, so that those that never end by themselves can be ended.
+
+    An answer that is broken off has no last chunk: to the clients of streams a complete answer would mean that the run,
+    or the thread, has ended, and they would not ask the next server for the rest. A WebSocket is closed with 1012."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._tasks: set[asyncio.Task[object]] = set()
+        self._is_ending = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -201,12 +230,34 @@ class _Requests:
             return
         self._tasks.add(task)
         try:
-            await self._app(scope, receive, send)
+            if scope["type"] == "websocket":
+                await self._converse(scope, receive, send)
+            else:
+                await self._app(scope, receive, send)
         finally:
             self._tasks.discard(task)
 
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_open = False
+
+        async def watched(message: Message) -> None:
+            nonlocal is_open
+            is_open = message["type"] in ("websocket.accept", "websocket.send")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except asyncio.CancelledError:
+            if self._is_ending and is_open:
+                async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                    await send(
+                        {"type": "websocket.close", "code": _SERVICE_RESTART, "reason": "the server is stopping"}
+                    )
+            raise
+
     async def end(self, seconds: float) -> None:
         """Let the requests end for so long, then cancel those that are left."""
+        self._is_ending = True
         if self._tasks:
             _, left = await asyncio.wait(self._tasks, timeout=seconds)
             for task in left:

@@ -51,7 +51,10 @@ def test_third_party_plugins_are_chosen_by_installing_them(tmp_path: Path) -> No
     (row,) = [line for line in done.stdout.splitlines() if line.startswith("pond")]
     assert row.split() == ["pond", "1.2.3", "longline-pond", "chosen"]
     with running(tmp_path, "dev", "--port", "0", "--no-reload", env={"PYTHONPATH": str(site)}) as server:
-        server.wait_for(r"plugins +agent_tools, metrics_prometheus, pond, protocol_langgraph, storage_sqlite, webhooks")
+        server.wait_for(
+            r"plugins +agent_tools, metrics_prometheus, pond, protocol_langgraph, "
+            "storage_postgres, storage_sqlite, webhooks"
+        )
 
 
 def test_a_plugin_that_is_enabled_and_not_installed_is_listed_as_such(tmp_path: Path) -> None:
@@ -103,6 +106,46 @@ def test_migrate_leaves_a_newer_database_alone(tmp_path: Path) -> None:
     done = longline(tmp_path, "migrate", "--database", "sqlite:///x.db")
     assert done.returncode == 2
     assert "upgrade Longline" in done.stderr
+
+
+def test_migrate_check_lists_what_has_not_run_and_changes_nothing(tmp_path: Path) -> None:
+    database = ["--database", "sqlite:///deep/x.db"]
+    fresh = longline(tmp_path, "migrate", "--check", *database)
+    assert fresh.returncode == 1
+    names = fresh.stdout.splitlines()[:-1]
+    assert names[0] == "0001_first"
+    assert fresh.stdout.splitlines()[-1] == f"{len(names)} migrations have not run: run `longline migrate`"
+    assert list(tmp_path.iterdir()) == []
+    assert longline(tmp_path, "migrate", *database).stdout.splitlines()[:-1] == names
+    done = longline(tmp_path, "migrate", "--check", *database)
+    assert (done.returncode, done.stdout) == (0, "the schema is up to date\n")
+
+
+def test_migrate_check_tells_of_the_half_that_is_missing(tmp_path: Path) -> None:
+    longline(tmp_path, "migrate", "--database", "sqlite:///x.db")
+    connection = sqlite3.connect(tmp_path / "x.db")
+    newest = connection.execute("PRAGMA user_version").fetchone()[0]
+    connection.execute(f"PRAGMA user_version = {newest - 1}")
+    connection.close()
+    done = longline(tmp_path, "migrate", "--check", "--database", "sqlite:///x.db")
+    assert done.returncode == 1
+    assert [line[:4] for line in done.stdout.splitlines()] == [f"{newest:04}", "1 mi"]
+    connection = sqlite3.connect(tmp_path / "x.db")
+    assert connection.execute("PRAGMA user_version").fetchone()[0] == newest - 1
+    connection.close()
+
+
+def test_migrate_check_looks_while_a_server_has_the_database(tmp_path: Path) -> None:
+    with running(tmp_path, "dev", "--port", "0", "--no-reload") as server:
+        server.wait_for("graphs loaded")
+        assert longline(tmp_path, "migrate", "--check").returncode == 0
+
+
+def test_migrate_check_of_what_is_no_database_has_exit_code_two(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("a poem, and a long one, that is no database at all" * 10)
+    done = longline(tmp_path, "migrate", "--check", "--database", "sqlite:///x.db")
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
 
 
 # -- serve ----------------------------------------------------------------------------------------------------------

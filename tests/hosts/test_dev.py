@@ -113,10 +113,10 @@ def test_an_address_that_others_reach_is_served_with_an_authenticator(tmp_path: 
         assert "let-me-in" not in server.output
 
 
-def test_several_processes_on_one_file_are_refused(tmp_path: Path) -> None:
+def test_several_processes_are_not_for_development(tmp_path: Path) -> None:
     ended = longline(tmp_path, "dev", "--workers", "2")
     assert ended.returncode == 2
-    assert "--workers 2: a database is served by one process" in ended.stderr
+    assert "unrecognized arguments: --workers 2" in ended.stderr
 
 
 def test_nothing_that_is_imported_before_the_first_answer_imports_langgraph() -> None:

@@ -55,7 +55,7 @@ def test_the_highest_source_that_says_something_wins(layers: set[str], tmp_path:
 
 def test_the_hosts_own_defaults_are_the_lowest(monkeypatch: pytest.MonkeyPatch) -> None:
     assert assemble(load(), DEV).settings.section(ServerSettings).drain_seconds == 0.3
-    assert assemble(load(), PRODUCTION).settings.section(ServerSettings).drain_seconds == 10
+    assert assemble(load(), PRODUCTION).settings.section(ServerSettings).drain_seconds == 20
     write(toml="[server]\ndrain_seconds = 7\n")
     assert assemble(load(), DEV).settings.section(ServerSettings).drain_seconds == 7
 
@@ -194,7 +194,8 @@ def test_an_unknown_longline_variable_is_an_error_that_names_the_known_ones(monk
         ("LONGLINE_SERVR__RUNS", "1", ["unknown section [servr]", "did you mean server?"]),
         ("LONGLINE_SERVER__RUNS", "many", ["bad value for server.runs"]),
         ("LONGLINE_PLUGINS__DISABLE", "a,b", ["bad value for plugins.disable", "write it as JSON"]),
-        ("DATABASE_URL", "postgres://here/x", ["no plugin offers a storage for postgres://", "sqlite"]),
+        ("DATABASE_URL", "mysql://here/x", ["no plugin offers a storage for mysql://", "postgresql, sqlite"]),
+        ("DATABASE_URL", "ann:hunter2@here/x", ["the URL of the storage has no scheme", "(server.database is set by"]),
     ],
 )
 def test_a_bad_variable_is_named_with_what_it_sets(

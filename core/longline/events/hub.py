@@ -178,6 +178,10 @@ class EventHub:
         """Whether somebody reads this run here, or the thread that it is on."""
         return run_id in self._readers or thread_id in self._threads
 
+    def is_awaited(self, run_id: str, thread_id: str = "") -> bool:
+        """As `has_readers`; who waits for the run's end counts too."""
+        return run_id in self._waiters or self.has_readers(run_id, thread_id)
+
     def publish(self, run_id: str, events: Sequence[RunEvent], *, thread_id: str = "", is_kept: bool = False) -> None:
         """Hand events to the readers of their run and of its thread. `is_kept`: the log has them already."""
         for reader in self._readers.get(run_id, ()):
@@ -189,6 +193,11 @@ class EventHub:
         """Tell the readers of a thread that its state was updated."""
         for reader in self._threads.get(thread_id, ()):
             reader.put([update], is_kept=False)
+
+    def tell_end(self, thread_id: str, end: RunEnd, ending: RunEnding, *, is_kept: bool) -> None:
+        """Tell the readers of a run, and those of its thread, that it has ended."""
+        self.close(ending.run_id, end)
+        self.tell_thread(thread_id, ending, is_kept=is_kept)
 
     def close(self, run_id: str, end: RunEnd) -> None:
         """Tell the readers of a run that it has ended, and forget them."""

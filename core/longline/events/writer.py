@@ -3,17 +3,32 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from longline.errors import LeaseLostError, LonglineError, StorageError
-from longline.events.hub import EventHub
 from longline.models.events import EventBatch, RunEvent
 from longline.models.runs import Lease
-from longline.storage.protocols import EventLog
 
 logger = logging.getLogger(__name__)
 
 _MAX_WAITING_EVENTS = 10_000
 _RETRY_SECONDS = 0.2
+
+
+class EventSink(Protocol):
+    """Where events are stored: EventLog, or RelayStore."""
+
+    async def append(self, batches: Sequence[EventBatch]) -> frozenset[str]:
+        """See EventLog."""
+        ...
+
+
+class Publisher(Protocol):
+    """Who is told of what is stored."""
+
+    def publish(self, run_id: str, events: Sequence[RunEvent], *, thread_id: str = "", is_kept: bool = False) -> None:
+        """See EventHub."""
+        ...
 
 
 class EventWriter:
@@ -23,9 +38,9 @@ class EventWriter:
     storage is away the events wait here, and so do the runs once `_MAX_WAITING_EVENTS` have gathered.
     """
 
-    def __init__(self, log: EventLog, hub: EventHub) -> None:
+    def __init__(self, log: EventSink, publisher: Publisher) -> None:
         self._log = log
-        self._hub = hub
+        self._publisher = publisher
         self._waiting: dict[tuple[str, int], tuple[Lease, list[RunEvent]]] = {}
         self._count = 0
         self._open: set[tuple[str, int]] = set()
@@ -104,7 +119,7 @@ class EventWriter:
         for batch in batches:
             if batch.lease.run_id not in lost:
                 lease = batch.lease
-                self._hub.publish(lease.run_id, batch.events, thread_id=lease.thread_id, is_kept=True)
+                self._publisher.publish(lease.run_id, batch.events, thread_id=lease.thread_id, is_kept=True)
 
     def _lose(self, keys: Iterable[tuple[str, int]], error: Callable[[tuple[str, int]], LonglineError]) -> None:
         self._lost |= {key: error(key) for key in keys if key in self._open}

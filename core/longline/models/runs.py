@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from longline.models.collections import NewDocument
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonBytes, JsonObject, JsonValue
 from longline.models.threads import NewThread, RunFailure, ThreadState
 from longline.models.ticks import CronTick
 
@@ -95,6 +95,8 @@ class Run:
     failure: RunFailure | None = None
     turn: int = 0
     """The turn that the present attempt took on the thread, or its end if it never started; 0: none yet."""
+    watched: bool = False
+    """When it was claimed, another process than the claiming one was reading it, or its thread."""
 
     @property
     def lease(self) -> Lease:
@@ -119,6 +121,8 @@ class NewRun:
     """Merged into the thread's metadata: which graph and assistant it belongs to."""
     tick: CronTick | None = None
     """The tick of a cron that this run is: it becomes a run once."""
+    watched_by: str | None = None
+    """The process that will read the run wherever it is executed; see RelayStore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +131,8 @@ class Claim:
 
     owner: str
     lease_seconds: float
+    takes_over: bool = True
+    """Whether leases that ran out are wanted too. Not while their owners may have been kept from renewing them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +180,17 @@ class RunOutcome:
     failure: RunFailure | None = None
     records: tuple[NewDocument, ...] = ()
     """Documents to store with the end: all of them if it is stored, none if it is not."""
+    result: JsonBytes | None = None
+    """What a waiter gets, for those in other processes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A run's end is stored. `gone` are the other unfinished runs that went with its temporary thread."""
+
+    gone: Sequence[str] = ()
+    is_watched: bool = False
+    """Other processes read the run, or its thread: they are to be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +201,8 @@ class LeaseState:
     attempt: int
     held: bool
     cancel: CancelRequest | None = None
+    watched: bool = False
+    """Another process reads the run, or its thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

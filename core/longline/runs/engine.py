@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -13,22 +12,20 @@ import orjson
 from longline.auth.secrets import Vault
 from longline.clock import Clock
 from longline.errors import LeaseLostError, StorageError, TooManyAttemptsError
-from longline.events.hub import EventHub, RunEnd
-from longline.events.writer import EventWriter
+from longline.events.hub import RunEnd
 from longline.graphs.owned_items import ItemFaces
 from longline.graphs.registry import GraphRegistry
-from longline.models.events import RunEnding, RunEvent, milliseconds_of
-from longline.models.runs import CancelRequest, Lease, Run, RunOutcome, RunStatus
+from longline.models.events import RunEvent
+from longline.models.runs import CancelRequest, Finished, Lease, Run, RunOutcome, RunStatus
 from longline.models.threads import RunFailure, ThreadState, ThreadStatus
 from longline.runs.containment import contain, enter_run
 from longline.runs.control import RunControl, Stopped
 from longline.runs.execution import Execution, GraphRunner, GraphUse, describe_state
 from longline.runs.failures import describe_cancel, describe_failure
-from longline.runs.listeners import Listeners
 from longline.runs.recorders import EndRecorders
 from longline.runs.stream_modes import StreamPart
+from longline.runs.voice import Voice
 from longline.storage.protocols import Storage
-from longline.storage.queue import UnreadableRun
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +38,13 @@ _STATE_SECONDS: Final = 5.0  # a factory that hangs must not keep its run from e
 class Engine:
     """Executes claimed runs."""
 
-    def __init__(  # noqa: PLR0913  # the parts of a run, each named
+    def __init__(  # the parts of a run, each named
         self,
         *,
         storage: Storage,
         graphs: GraphRegistry,
         vault: Vault,
-        hub: EventHub,
-        writer: EventWriter,
-        listeners: Listeners,
+        voice: Voice,
         recorders: EndRecorders,
         clock: Clock,
         max_attempts: int,
@@ -58,22 +53,25 @@ class Engine:
         self._max_attempts = max_attempts
         self._storage = storage
         self.runner = GraphRunner(graphs, storage, vault, items)
-        self._hub = hub
-        self._writer = writer
-        self._listeners = listeners
+        self.voice = voice
         self._recorders = recorders
         self._clock = clock
 
     async def execute(self, run: Run, control: RunControl) -> None:
         """Run one attempt to its end. `control` stops its graph. Raises LeaseLostError when another worker has taken
         over or the run is gone: then nothing more is stored."""
-        attempt = _Attempt(self, run)
+        attempt = _Attempt(self.voice, Execution(self.runner, run), run)
         started_at = self._clock()
-        self._listeners.on_started(run)
+        self.voice.begin(run)
         try:
             ended = await self._outcome(attempt, run, control)
+            await self._conclude(run, ended, control, started_at)
         finally:
-            self._writer.forget(run.lease)
+            self.voice.forget(run)
+
+    async def _conclude(
+        self, run: Run, ended: tuple[RunOutcome, RunEnd] | None, control: RunControl, started_at: datetime
+    ) -> None:
         control.is_concluding = True
         if ended is None:
             await self._storage.runs.release(run.lease)
@@ -82,36 +80,11 @@ class Engine:
         outcome, end = ended
         values = outcome.state.values or end.result
         records = self._recorders.of_outcome(run, outcome, values=values, started_at=started_at)
-        outcome = replace(outcome, records=records)
+        outcome = replace(outcome, records=records, result=end.result)
         at = self._clock()
-        gone = await self._finish(run.lease, outcome, at)
+        finished = await self._finish(run.lease, outcome, at)
         self._recorders.announce(records)
-        self._listeners.on_ended(run.lease, outcome)
-        self._tell_end(run, end, at, gone)
-
-    def _tell_end(self, run: Run, end: RunEnd, at: datetime, gone: Sequence[str]) -> None:
-        self._hub.close(run.run_id, end)
-        ending = RunEnding(
-            run_id=run.run_id, turn=run.turn, status=end.status, failure=end.failure, at_ms=milliseconds_of(at)
-        )
-        self._hub.tell_thread(run.thread_id, ending, is_kept=run.spec.resumable and end.status is not None)
-        if run.spec.temporary:
-            self._hub.close_gone(run.thread_id, gone)
-
-    def tell_unreadable(self, run: UnreadableRun) -> None:
-        """A run whose row cannot be read has ended: whoever waits for it hears of it."""
-        end = RunEnd(status=RunStatus.ERROR, failure=run.failure)
-        self._hub.close(run.run_id, end)
-        ending = RunEnding(
-            run_id=run.run_id, turn=run.turn, status=end.status, failure=run.failure, at_ms=self.milliseconds()
-        )
-        self._hub.tell_thread(run.thread_id, ending, is_kept=False)
-        if run.is_thread_gone:
-            self._hub.close_gone(run.thread_id, run.others_gone)
-
-    def milliseconds(self) -> int:
-        """Now, since 1970."""
-        return milliseconds_of(self._clock())
+        self.voice.tell_end(run, outcome, end, at, finished)
 
     async def _outcome(self, attempt: "_Attempt", run: Run, control: RunControl) -> tuple[RunOutcome, RunEnd] | None:
         """How the attempt ended; None if it is to be handed back. Whatever goes wrong on the way, it has an end."""
@@ -210,13 +183,12 @@ class Engine:
     async def _flush_what_there_is(self, run: Run) -> None:
         """A reader that is told of the end must have been told of all before. Raises LeaseLostError."""
         try:
-            await self.flush(run)
+            await self.voice.flush(run)
         except StorageError as lost:
             logger.error("events not stored", extra={"run_id": run.run_id, "reason": lost.reason})  # noqa: TRY400  # not ours
 
-    async def _finish(self, lease: Lease, outcome: RunOutcome, at: datetime) -> Sequence[str]:
-        """Store the end; while the storage is away, try again: the run did end. The ids of unfinished runs that went
-        with it."""
+    async def _finish(self, lease: Lease, outcome: RunOutcome, at: datetime) -> Finished:
+        """Store the end; while the storage is away, try again: the run did end."""
         is_logged = False
         while True:
             try:
@@ -227,38 +199,15 @@ class Engine:
                     is_logged = True
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def publish(self, run: Run, events: list[RunEvent]) -> None:
-        """Events of one attempt, in order: to the log first if they are kept, else straight to the readers here."""
-        if self._listeners.want_events:
-            for event in events:
-                self._listeners.on_event(event)
-        if run.spec.resumable:
-            await self._writer.put(run.lease, events)
-        else:
-            self._hub.publish(run.run_id, events, thread_id=run.thread_id)
-
-    async def flush(self, run: Run) -> None:
-        """Wait until all events of the attempt are stored."""
-        if run.spec.resumable:
-            await self._writer.flush(run.lease)
-
-    def tell_first_event(self, run: Run) -> None:
-        """The graph of an attempt has begun to speak."""
-        self._listeners.on_first_event(run)
-
-    def is_heard(self, run: Run) -> bool:
-        """Whether anybody wants the events of this run."""
-        return run.spec.resumable or self._listeners.want_events or self._hub.has_readers(run.run_id, run.thread_id)
-
 
 class _Attempt:
     """Numbers the events of one attempt and passes them on."""
 
-    def __init__(self, engine: Engine, run: Run) -> None:
-        self._engine = engine
+    def __init__(self, voice: Voice, execution: Execution, run: Run) -> None:
+        self._voice = voice
         self._run = run
         self._seq = 0
-        self.execution = Execution(engine.runner, run)
+        self.execution = execution
 
     async def stream(self) -> None:
         """All events of the attempt, `metadata` first."""
@@ -270,25 +219,25 @@ class _Attempt:
                 await self._say(part)
                 if self._seq % _FAIR_SHARE == 0:
                     await asyncio.sleep(0)
-        await self._engine.flush(run)
+        await self._voice.flush(run)
 
     async def say_failure(self, failure: RunFailure) -> None:
         """The last event of an attempt that failed."""
         data = orjson.dumps({"error": failure.error, "message": failure.message})
         await self._say(StreamPart("error", (), data))
-        await self._engine.flush(self._run)
+        await self._voice.flush(self._run)
 
     async def _say(self, part: StreamPart) -> None:
         self._seq += 1
         run = self._run
         if self._seq == _FIRST_WORD:
-            self._engine.tell_first_event(run)
-        if self._engine.is_heard(run):
+            self._voice.tell_first_event(run)
+        if self._voice.is_heard(run):
             event = RunEvent(
                 run.run_id, run.attempt, self._seq, part.mode, part.namespace, part.data,
-                turn=run.turn, at_ms=self._engine.milliseconds(),
+                turn=run.turn, at_ms=self._voice.milliseconds(),
             )  # fmt: skip
-            await self._engine.publish(run, [event])
+            await self._voice.publish(run, [event])
 
 
 def _ended(state: ThreadState | None, status: ThreadStatus, failure: RunFailure) -> ThreadState:

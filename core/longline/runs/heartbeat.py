@@ -33,6 +33,7 @@ class Heartbeat:
         self._report = report
         self._leases: dict[tuple[str, int], Lease] = {}
         self._last_beat = time.monotonic()
+        self._away_at: float | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._nudge = threading.Event()
@@ -64,6 +65,15 @@ class Heartbeat:
                 self._lease_seconds / 2, self._seconds * 1.5
             )
 
+    def storage_was_away(self) -> None:
+        """Nobody could renew a lease a moment ago, here and perhaps elsewhere."""
+        self._away_at = time.monotonic()
+
+    def is_recovering(self) -> bool:
+        """Whether the storage was away less than a lease ago: leases that ran out meanwhile may be of the living, who
+        get that long to renew them."""
+        return self._away_at is not None and time.monotonic() - self._away_at < self._lease_seconds
+
     def add(self, lease: Lease) -> None:
         """Renew this lease from now on."""
         with self._lock:
@@ -88,6 +98,7 @@ class Heartbeat:
             try:
                 states = self._queue.keep(self._owner, leases, lease_seconds=self._lease_seconds)
             except StorageError as error:
+                self.storage_was_away()
                 if not has_failed:
                     logger.error("leases not renewed", extra={"runs": len(leases), "reason": error.reason})  # noqa: TRY400  # the storage's fault, said once
                 has_failed = True
@@ -97,6 +108,6 @@ class Heartbeat:
                 continue
             has_failed = False
             self._last_beat = time.monotonic()
-            told = [state for state in states if not state.held or state.cancel is not None]
+            told = [state for state in states if not state.held or state.cancel is not None or state.watched]
             if told and self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._report, told)

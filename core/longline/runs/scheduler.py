@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from longline.clock import Clock
 from longline.errors import LeaseLostError, StorageError
 from longline.events.broker import Broker
+from longline.events.herald import Herald
+from longline.events.relay import Relay
 from longline.models.runs import CancelRequest, Claim, LeaseState, Run
 from longline.runs.control import RunControl, Stopped
 from longline.runs.engine import Engine
@@ -48,6 +50,8 @@ class Scheduler:
         queue: RunQueue,
         engine: Engine,
         broker: Broker,
+        herald: Herald,
+        relay: Relay,
         settings: ServerSettings,
         owner: str,
         clock: Clock,
@@ -55,6 +59,8 @@ class Scheduler:
         self._queue = queue
         self._engine = engine
         self._broker = broker
+        self._herald = herald
+        self._relay = relay
         self._settings = settings
         self._clock = clock
         self._state = _State()
@@ -108,16 +114,20 @@ class Scheduler:
         if not self._stop_here(run_id, Stopped(request)) and self._broker.spans_processes:
             await self._broker.publish(CANCEL_TOPIC, run_id)
 
-    def abandon(self, run_id: str) -> None:
-        """Stop executing a run whose row is gone: nothing of it can be stored any more."""
-        running = self._state.running.get(run_id)
-        if running is not None:
-            running.control.abandon()
+    async def drop(self, run_id: str) -> None:
+        """Have nobody execute a run any more whose row is gone: nothing of it can be stored."""
+        if not self._abandon(run_id) and self._broker.spans_processes:
+            await self._broker.publish(CANCEL_TOPIC, run_id)
 
     @property
     def running_count(self) -> int:
         """How many runs execute here now."""
         return len(self._state.running)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether this process takes no more runs, because it ends."""
+        return self._state.is_draining
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -160,6 +170,7 @@ class Scheduler:
                 pause = await self._pause()
                 is_away = False
             except StorageError as error:
+                self._heartbeat.storage_was_away()
                 if not is_away:
                     logger.error("queue not readable", extra={"reason": error.reason, "retry_seconds": pause})  # noqa: TRY400  # the storage's fault, said once
                 is_away = True
@@ -174,7 +185,8 @@ class Scheduler:
             if self._heartbeat.is_behind():  # a pause of the process: renew what lives before taking what seems dead
                 self._heartbeat.beat_now()
                 return
-            runs = await self._queue.claim(self.claim, limit=room, on_unreadable=self._engine.tell_unreadable)
+            claim = replace(self.claim, takes_over=not self._heartbeat.is_recovering())
+            runs = await self._queue.claim(claim, limit=room, on_unreadable=self._engine.voice.tell_unreadable)
             for run in runs:
                 self.start(run)
             if len(runs) < room:
@@ -205,9 +217,19 @@ class Scheduler:
                 continue  # it ended, or went on elsewhere, while the heartbeat asked
             if not state.held:
                 logger.error("lease lost", extra={"run_id": state.run_id, "attempt": state.attempt})
-                self.abandon(state.run_id)
-            elif state.cancel is not None:
+                self._abandon(state.run_id)
+                continue
+            if state.watched:
+                self._herald.watch(state.run_id)
+            if state.cancel is not None:
                 self._stop_here(state.run_id, Stopped(state.cancel))
+
+    def _abandon(self, run_id: str) -> bool:
+        running = self._state.running.get(run_id)
+        if running is None:
+            return False
+        running.control.abandon()
+        return True
 
     def _stop_here(self, run_id: str, stopped: Stopped) -> bool:
         running = self._state.running.get(run_id)
@@ -227,6 +249,7 @@ class Scheduler:
             await self._engine.execute(run, running.control)
         except LeaseLostError:
             logger.warning("run abandoned", extra={"run_id": run.run_id, "attempt": run.attempt})
+            self._relay.adopt(run)
         except Exception:
             logger.exception("run not finished", extra={"run_id": run.run_id, "attempt": run.attempt})
         finally:

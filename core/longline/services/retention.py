@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from longline.clock import Clock
-from longline.events.hub import EventHub
+from longline.events.herald import Herald
 from longline.models.retention import SweepOrder, Swept
 from longline.models.threads import ThreadTtl
 from longline.settings import ItemsSettings, ThreadsSettings
@@ -23,10 +23,10 @@ class RetentionService:
     """Threads, kept streams and items are swept. Access rules are not asked: nobody asked for this but the clock."""
 
     def __init__(
-        self, *, store: Retention, hub: EventHub, threads: ThreadsSettings, items: ItemsSettings, clock: Clock
+        self, *, store: Retention, herald: Herald, threads: ThreadsSettings, items: ItemsSettings, clock: Clock
     ) -> None:
         self._store = store
-        self._hub = hub
+        self._herald = herald
         self._clock = clock
         self._stream_ttl = threads.stream_ttl_minutes
         self._most_threads = (threads.ttl.sweep_limit if threads.ttl is not None else None) or _MOST_THREADS
@@ -46,7 +46,7 @@ class RetentionService:
         while True:
             swept = await self._store.sweep(self._order())
             for thread_id in swept.gone:
-                self._hub.close_thread(thread_id)
+                self._herald.close_gone(thread_id, ())
             total += swept
             if swept.is_done:
                 break

@@ -10,7 +10,9 @@ from longline.auth.secrets import Vault
 from longline.auth.urls import UrlPolicies
 from longline.clock import Clock
 from longline.errors import NotCancellableError, NotFoundError
+from longline.events.herald import Herald
 from longline.events.hub import EventHub, RunEnd
+from longline.events.relay import Relay
 from longline.events.replay import RunReader
 from longline.graphs.binding import Injected
 from longline.graphs.registry import GraphRegistry
@@ -18,16 +20,7 @@ from longline.ids import new_id, tick_run_id
 from longline.models.events import EventId, RunEnding, milliseconds_of
 from longline.models.filters import EVERYTHING, Filter
 from longline.models.json import JsonObject
-from longline.models.runs import (
-    Admission,
-    CancelledRun,
-    CancelRequest,
-    Claim,
-    NewRun,
-    Run,
-    RunQuery,
-    RunStatus,
-)
+from longline.models.runs import Admission, CancelledRun, CancelRequest, Claim, NewRun, Run, RunQuery, RunStatus
 from longline.models.threads import ThreadTtl
 from longline.runs.admission import admission_rule, displacing_request
 from longline.runs.listeners import Listeners
@@ -50,6 +43,8 @@ class RunService:
         graphs: GraphRegistry,
         scheduler: Scheduler,
         hub: EventHub,
+        herald: Herald,
+        relay: Relay,
         listeners: Listeners,
         recorders: EndRecorders,
         urls: UrlPolicies,
@@ -63,6 +58,8 @@ class RunService:
         self._graphs = graphs
         self._scheduler = scheduler
         self._hub = hub
+        self._herald = herald
+        self._relay = relay
         self._listeners = listeners
         self._recorders = recorders
         self._urls = urls
@@ -94,8 +91,9 @@ class RunService:
         reader = RunReader(self._hub, self._storage.events, new.run_id, after=None, only_end=only_end)
         if request.resumable:
             reader.expect_kept()
+        self._relay.expect(new.run_id, new.thread_id, is_kept=request.resumable)
         try:
-            return await self._enqueue(new, visible), reader
+            return await self._enqueue(replace(new, watched_by=self._relay.reader), visible), reader
         except BaseException:
             reader.close()
             raise
@@ -159,8 +157,10 @@ class RunService:
         run = admission.run
         self._listeners.on_created(run)
         if run.status is RunStatus.RUNNING:
+            self._relay.forget(run.run_id)
             self._scheduler.start(run, is_reserved=True)
         else:
+            self._relay.expect_no_more(run.run_id)
             if claim is not None:
                 self._scheduler.unreserve()
             await self._scheduler.announce()
@@ -209,6 +209,9 @@ class RunService:
         reader = RunReader(self._hub, self._storage.events, run_id, after=after, only_end=only_end)
         try:
             run = await self._storage.runs.get(thread_id, run_id)
+            if not run.status.is_terminal and self._relay.reader is not None:
+                await self._relay.follow_run(run)
+                run = await self._storage.runs.get(thread_id, run_id)
             if run.spec.resumable:
                 reader.expect_kept()
             if run.status.is_terminal:
@@ -251,11 +254,10 @@ class RunService:
         await self._require_thread(principal, thread_id, "delete", {"run_id": run_id})
         run = await self._storage.runs.get(thread_id, run_id)
         if await self._storage.runs.delete(thread_id, run_id):
-            self._scheduler.abandon(run_id)
-        self._hub.close(run_id, RunEnd(status=None))
+            await self._scheduler.drop(run_id)
         if not run.status.is_terminal:
             ending = RunEnding(run_id=run_id, turn=run.turn, status=None, at_ms=milliseconds_of(self._clock()))
-            self._hub.tell_thread(thread_id, ending, is_kept=False)
+            self._herald.tell_end(thread_id, RunEnd(status=None), ending, is_kept=False)
 
     async def _cancel(self, run_ids: Sequence[str], request: CancelRequest) -> None:
         record = self._recorders.rule(request)
@@ -271,9 +273,8 @@ class RunService:
 
     def _tell_cancelled(self, run: CancelledRun) -> None:
         status = None if run.request.action == "rollback" else RunStatus.INTERRUPTED
-        self._hub.close(run.run_id, RunEnd(status=status))
         ending = RunEnding(run_id=run.run_id, turn=run.turn, status=status, at_ms=run.at_ms)
-        self._hub.tell_thread(run.thread_id, ending, is_kept=run.is_kept)
+        self._herald.tell_end(run.thread_id, RunEnd(status=status), ending, is_kept=run.is_kept)
 
     # -- shared -----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from longline.auth.access import Access, Action
 from longline.auth.principal import Principal
 from longline.errors import NotFoundError
 from longline.events.hub import EventHub
+from longline.events.relay import Relay
 from longline.events.replay import ThreadReader
 from longline.models.events import END_OF_TURN, KeptEntry, ThreadPlace
 from longline.models.runs import RunQuery, RunStatus
@@ -28,9 +29,10 @@ class RunFacts:
 class ThreadStreamService:
     """Readers of whole threads."""
 
-    def __init__(self, *, storage: Storage, hub: EventHub, access: Access) -> None:
+    def __init__(self, *, storage: Storage, hub: EventHub, relay: Relay, access: Access) -> None:
         self._storage = storage
         self._hub = hub
+        self._relay = relay
         self._access = access
 
     async def follow(self, principal: Principal, thread_id: str, *, after: ThreadPlace | None = None) -> ThreadReader:
@@ -39,6 +41,7 @@ class ThreadStreamService:
         reader = self.attach(thread_id)
         try:
             await self._let_in(principal, thread_id)
+            await self._relay.follow_thread(thread_id)
             if after is not None and after.turn <= await self._storage.events.turn(thread_id):
                 reader.start_after(after)
         except BaseException:
@@ -53,6 +56,8 @@ class ThreadStreamService:
 
     async def admits(self, principal: Principal, thread_id: str) -> bool:
         """Whether the thread is there and the caller may see it, which look alike. Raises ForbiddenError."""
+        if self.is_followed(thread_id):
+            await self._relay.follow_thread(thread_id)
         try:
             await self._let_in(principal, thread_id)
         except NotFoundError:

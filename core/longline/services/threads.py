@@ -15,7 +15,8 @@ from longline.errors import (
     ThreadBusyError,
     ThreadWithoutGraphError,
 )
-from longline.events.hub import EventHub, StateUpdated
+from longline.events.herald import Herald
+from longline.events.hub import StateUpdated
 from longline.graphs.binding import identity_keys
 from longline.ids import new_id
 from longline.models.filters import Filter, all_of, pairs_in
@@ -71,7 +72,7 @@ class ThreadService:
         store: ThreadStore,
         runner: GraphRunner,
         scheduler: Scheduler,
-        hub: EventHub,
+        herald: Herald,
         access: Access,
         retention: Retention,
         default_ttl: ThreadTtl | None,
@@ -82,7 +83,7 @@ class ThreadService:
         self._default_ttl = default_ttl
         self._runner = runner
         self._scheduler = scheduler
-        self._hub = hub
+        self._herald = herald
         self._access = access
         self._clock = clock
 
@@ -150,8 +151,8 @@ class ThreadService:
         visible = await self._may(principal, "delete", thread_id)
         gone = await self._store.delete(thread_id, visible=visible)
         for run_id in gone:
-            self._scheduler.abandon(run_id)
-        self._hub.close_gone(thread_id, gone)
+            await self._scheduler.drop(run_id)
+        self._herald.close_gone(thread_id, gone)
 
     async def prune(self, principal: Principal, thread_ids: Sequence[str], strategy: PruneStrategy) -> int:
         """Remove threads, or all of their checkpoints but the latest; how many. Those that the caller cannot see are
@@ -196,6 +197,13 @@ class ThreadService:
             return None
         async with self._runner.open(_use(principal, thread, "threads.read", checkpoint)) as (graph, config, _):
             return await graph.aget_state(config, subgraphs=subgraphs)
+
+    async def latest_state(self, thread_id: str) -> "StateSnapshot":
+        """The latest state of a thread, for readers that were let in. Raises NotFoundError,
+        ThreadWithoutGraphError."""
+        thread = await self._store.get(thread_id)
+        async with self._runner.open(_use(None, thread, "threads.read", None)) as (graph, config, _):
+            return await graph.aget_state(config)
 
     async def history(self, principal: Principal, thread_id: str, query: HistoryQuery) -> "list[StateSnapshot]":
         """States, newest first; none for a thread that has no graph yet. Raises NotFoundError."""
@@ -251,7 +259,7 @@ class ThreadService:
         head: RunnableConfig = {"configurable": {"thread_id": thread_id}}
         state = await graph.aget_state(head)
         turn = await self._store.set_state(thread_id, describe_state(state), at=self._clock())
-        self._hub.publish_update(thread_id, StateUpdated(turn=turn, state=state))
+        self._herald.publish_update(thread_id, StateUpdated(turn=turn, state=state))
 
     async def _existing(self, principal: Principal, thread_id: str, visible: Filter) -> Thread:
         """A thread that was there. Who may create one may not therefore read it."""
@@ -272,7 +280,7 @@ def _graph_of(thread: Thread) -> str | None:
 
 
 def _use(
-    principal: Principal,
+    principal: Principal | None,
     thread: Thread,
     access: Literal["threads.read", "threads.update"],
     checkpoint: JsonObject | None,
@@ -284,5 +292,6 @@ def _use(
         k: v for k, v in (checkpoint or {}).items() if k in ("checkpoint_id", "checkpoint_ns", "checkpoint_map") and v
     }
     configurable: JsonObject = {"checkpoint_ns": "", **chosen, "thread_id": thread.thread_id, "graph_id": graph_id}
-    configurable |= identity_keys(principal)
+    if principal is not None:
+        configurable |= identity_keys(principal)
     return GraphUse(graph_id=graph_id, access=access, config={"configurable": configurable})

@@ -9,6 +9,7 @@ from longline.models.threads import ThreadQuery
 from longline.storage.cipher import Cipher, Seal, check_cipher
 from longline.storage.encrypted_collections import EncryptedCollections, EncryptedCrons
 from longline.storage.encrypted_items import encrypted_items
+from longline.storage.encrypted_relay import EncryptedRelay
 from longline.storage.encrypted_runs import EncryptedEvents, EncryptedRuns
 from longline.storage.encrypted_saver import encrypted_saver
 from longline.storage.encrypted_stores import EncryptedAssistants, EncryptedThreads
@@ -49,6 +50,7 @@ class EncryptedStorage:
         self.crons = EncryptedCrons(inner.crons, models)
         self.collections = EncryptedCollections(inner.collections, models)
         self.retention = inner.retention
+        self.relay = None if inner.relay is None else EncryptedRelay(inner.relay, models)
         self.facts = inner.facts
 
     async def checkpointer(self, lease: Lease | None = None) -> "BaseCheckpointSaver[str]":

@@ -19,6 +19,7 @@ from longline.models.runs import (
     CancelRequest,
     Claim,
     Displacement,
+    Finished,
     Lease,
     LeaseState,
     NewRun,
@@ -93,7 +94,7 @@ class EncryptedRuns:
         """See RunQueue."""
         await self._inner.release(lease)
 
-    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> Sequence[str]:
+    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> Finished:
         """See RunQueue. An end that the cipher refuses, though it works, is stored as an error: otherwise the run would
         never end."""
         try:
@@ -172,7 +173,7 @@ class EncryptedRuns:
         logger.error("run not decrypted, given up", extra=facts)
         outcome = _refused(error)
         try:
-            gone = await self._inner.finish(run.lease, outcome, at=now())
+            finished = await self._inner.finish(run.lease, outcome, at=now())
         except LeaseLostError:  # it was deleted a moment ago
             return
         if on_unreadable is not None:
@@ -183,7 +184,7 @@ class EncryptedRuns:
                     turn=run.turn,
                     failure=_failure(error),
                     is_thread_gone=run.spec.temporary,
-                    others_gone=gone,
+                    others_gone=finished.gone,
                 )
             )
 
@@ -198,6 +199,23 @@ def _refused(error: EncryptionError) -> RunOutcome:
     return RunOutcome(status=RunStatus.ERROR, state=state, keep_values=True, failure=failure)
 
 
+async def close_batches(
+    batches: Sequence[EventBatch], models: SealedModels
+) -> tuple[Sequence[EventBatch], frozenset[str]]:
+    """Events to store, and the runs whose events the cipher refuses though it works. Raises EncryptionError where it
+    does not."""
+    closed, refused = [], set()
+    for one in batches:
+        try:
+            closed.append(EventBatch(one.lease, tuple(await each(one.events, models.close_event))))
+        except EncryptionError as error:
+            if not await models.seal.works():
+                raise
+            logger.error("events not encrypted", extra={"run_id": one.lease.run_id, "reason": error.reason})  # noqa: TRY400  # the handlers' fault
+            refused.add(one.lease.run_id)
+    return closed, frozenset(refused)
+
+
 class EncryptedEvents:
     """See EventLog."""
 
@@ -208,15 +226,7 @@ class EncryptedEvents:
     async def append(self, batches: Sequence[EventBatch]) -> frozenset[str]:
         """See EventLog. Events that the cipher refuses, though it works, cost their run its lease: otherwise those of
         all runs would wait for them."""
-        closed, refused = [], set()
-        for one in batches:
-            try:
-                closed.append(EventBatch(one.lease, tuple(await each(one.events, self._models.close_event))))
-            except EncryptionError as error:
-                if not await self._models.seal.works():
-                    raise
-                logger.error("events not encrypted", extra={"run_id": one.lease.run_id, "reason": error.reason})  # noqa: TRY400  # the handlers' fault
-                refused.add(one.lease.run_id)
+        closed, refused = await close_batches(batches, self._models)
         return await self._inner.append(closed) | refused
 
     async def read(self, run_id: str, *, after: EventId, limit: int) -> Sequence[RunEvent]:

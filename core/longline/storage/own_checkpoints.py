@@ -72,6 +72,7 @@ class OwnCheckpoints:
         self.crons = inner.crons
         self.collections = inner.collections
         self.retention = _Retention(inner.retention, saver)
+        self.relay = inner.relay
         self.facts = inner.facts
 
     async def checkpointer(self, lease: Lease | None = None) -> "BaseCheckpointSaver[str]":

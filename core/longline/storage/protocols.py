@@ -20,6 +20,7 @@ from longline.storage.capabilities import Capability
 from longline.storage.collections import CollectionStore
 from longline.storage.crons import CronStore
 from longline.storage.queue import RunQueue
+from longline.storage.relay import RelayStore
 from longline.storage.retention import Retention, StateWrites
 
 if TYPE_CHECKING:  # importing LangGraph takes over a second; a server must answer before that
@@ -193,6 +194,11 @@ class Storage(Protocol):
         ...
 
     @property
+    def relay(self) -> RelayStore | None:
+        """What processes leave for each other's readers; None where one process opens the storage alone."""
+        ...
+
+    @property
     def facts(self) -> StorageFacts:
         """Where it is, for people."""
         ...
@@ -228,3 +234,8 @@ class StorageBackend:
     connect: Callable[[str], AbstractAsyncContextManager[Storage]]
     migrate: Callable[[str], Awaitable[Sequence[str]]]
     """Bring the schema up to date without serving; the names of the migrations that ran."""
+    pending: Callable[[str], Awaitable[Sequence[str]]] | None = None
+    """The names of the migrations that `migrate` would run now, in order; changes nothing, and makes nothing that is not
+    there yet. Raises as `connect`. None: this kind cannot tell."""
+    is_shared: bool = False
+    """Whether several processes may have one database open at once. Its storages declare Capability.SHARED then."""

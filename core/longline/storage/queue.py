@@ -12,6 +12,7 @@ from longline.models.runs import (
     CancelRequest,
     Claim,
     Displacement,
+    Finished,
     Lease,
     LeaseState,
     NewRun,
@@ -71,9 +72,10 @@ class RunQueue(Protocol):
     async def claim(
         self, claim: Claim, *, limit: int, on_unreadable: Callable[[UnreadableRun], None] | None = None
     ) -> Sequence[Run]:
-        """Take up to `limit` runs that are due and next on their threads, oldest first: pending ones, and running ones
-        whose lease ran out. Each gets `attempt + 1` and a new lease. Never gives one run to two claimers. A run whose
-        row cannot be read ends with an error; `on_unreadable` is told, on the event loop, once that is stored."""
+        """Take up to `limit` runs that are due and next on their threads, oldest first: pending ones, and (with
+        `claim.takes_over`) running ones whose lease ran out. Each gets `attempt + 1` and a new lease. Never gives one
+        run to two claimers. A run whose row cannot be read ends with an error; `on_unreadable` is told, on the event
+        loop, once that is stored."""
         ...
 
     def keep(self, owner: str, leases: Sequence[Lease], *, lease_seconds: float) -> Sequence[LeaseState]:
@@ -90,10 +92,10 @@ class RunQueue(Protocol):
         LeaseLostError."""
         ...
 
-    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> Sequence[str]:
+    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> Finished:
         """End the run, bring its thread up to date and store `outcome.records`, atomically; see RunOutcome. A temporary
-        thread is deleted with the run: the answer is the ids of other unfinished runs that went with it. The thread
-        stays busy while other runs of it are unfinished. Raises LeaseLostError."""
+        thread is deleted with the run. The thread stays busy while other runs of it are unfinished. In a shared storage
+        a watched run leaves its end for RelayStore. Raises LeaseLostError."""
         ...
 
     async def get(self, thread_id: str, run_id: str) -> Run:

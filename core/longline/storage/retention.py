@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class Retention(Protocol):
-    """Things past their time are removed for good: after `scrub` nothing of them can be read from the storage's files.
-    A thread with an unfinished run is never touched, and none is deleted for its age that an enabled cron comes back
-    to."""
+    """Things past their time are removed for good: no read gives them any more, and after `scrub` the files of a
+    storage that owns its files do not hold them either. A thread with an unfinished run is never touched, and none is
+    deleted for its age that an enabled cron comes back to."""
 
     async def sweep(self, order: SweepOrder) -> Swept:
         """One batch, in short transactions between which others may write. A thread that is due goes with its runs,
@@ -27,7 +27,8 @@ class Retention(Protocol):
         ...
 
     async def scrub(self) -> None:
-        """Give freed space back, and make what was deleted unreadable wherever the storage still has it."""
+        """Give freed space back, and make what was deleted unreadable in the storage's own files. A database server
+        does the former by itself, and its log, replicas and backups are its operator's: there it does nothing."""
         ...
 
 

@@ -15,6 +15,7 @@ from longline.models.pages import Page
 from longline.models.runs import NewRun, Run, RunOutcome, RunSpec
 from longline.models.threads import NewThread, RunFailure, Thread, ThreadState
 from longline.storage.cipher import Place, Seal
+from longline.storage.relay import RelayedEnd
 
 T = TypeVar("T")
 
@@ -139,6 +140,7 @@ class SealedModels:
             state=await self.close_state(outcome.state),
             failure=await self.close_failure(outcome.failure),
             records=tuple([await self.close_document(record) for record in outcome.records]),
+            result=None if outcome.result is None else await self.seal.close_blob(_EVENT, outcome.result),
         )
 
     async def _close_spec(self, spec: RunSpec) -> RunSpec:
@@ -174,6 +176,17 @@ class SealedModels:
     async def open_event(self, event: RunEvent) -> RunEvent:
         """As it was."""
         return replace(event, data=await self.seal.open_blob(_EVENT, event.data))
+
+    async def open_end(self, end: RelayedEnd) -> RelayedEnd:
+        """As it was. A result that a thread's values stand for is written as those are."""
+        ending = replace(end.ending, failure=await self.open_failure(end.ending.failure))
+        if end.result is None:
+            return replace(end, ending=ending)
+        if end.is_of_thread:
+            result = await self.seal.open_text(Place("thread", "values"), end.result)
+        else:
+            result = await self.seal.open_blob(_EVENT, end.result)
+        return replace(end, ending=ending, result=result)
 
     # -- crons ------------------------------------------------------------------------------------------------------
 

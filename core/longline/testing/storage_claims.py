@@ -77,7 +77,7 @@ class RunClaimContract:
         assert order == [first.run_id, second.run_id, third.run_id]
 
     async def test_a_delayed_run_neither_starts_nor_holds_up_a_later_one(self, storage: Storage) -> None:
-        delayed = await put(storage, sample_run(not_before=far_off(), created_at=far_off()))
+        delayed = await put(storage, sample_run(not_before=far_off(), created_at=moment(9)))
         later = await put(storage, sample_run(delayed.thread_id))
         (run,) = await storage.runs.claim(claim_by(), limit=9)
         assert run.run_id == later.run_id

@@ -16,11 +16,30 @@ from longline.storage.protocols import Storage
 from longline.testing.storage_samples import moment, sample_assistant, sample_thread
 
 _KEYS = st.sampled_from(["a", "b", "it's", 'q"q', "b\\s", "x.y", "$", "a[0]", "ünï", "", " ", "#-1", "%", "?"])
-# Without NUL, which Postgres' jsonb cannot hold.
-_TEXTS = st.sampled_from(["", "a", "1", "true", "null", "[]", "it's", 'q"q', "ü", "%", '{"a":1}']) | st.text(
-    st.characters(codec="utf-8", exclude_characters="\0"), max_size=3
-)
-_NUMBERS = st.sampled_from([0, 1, 1.0, -1, 0.1, 1e300, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]) | st.integers(-3, 3)
+# NUL, and what a storage whose own JSON has none may write for it.
+_TEXTS = st.sampled_from(
+    [
+        "",
+        "a",
+        "1",
+        "true",
+        "null",
+        "[]",
+        "it's",
+        'q"q',
+        "ü",
+        "%",
+        '{"a":1}',
+        "\0",
+        "a\0b",
+        "\\u0000",
+        "\ue000",
+        "\ue0000",
+    ]
+) | st.text(st.characters(codec="utf-8"), max_size=3)
+_NUMBERS = st.sampled_from(
+    [0, 1, 1.0, -1, 0.1, 1e300, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), 2**63, float(2**63), 9223372036854776000, 1e16]
+) | st.integers(-3, 3)
 _SCALARS = st.none() | st.booleans() | _NUMBERS | _TEXTS
 _VALUES: st.SearchStrategy[JsonValue] = st.recursive(
     _SCALARS,

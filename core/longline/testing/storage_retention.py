@@ -42,7 +42,7 @@ async def _history(storage: Storage, thread_id: str) -> list[str]:
     ]
 
 
-async def _remember(storage: Storage, thread_id: str, *, checkpoints: int, namespace: str = "") -> list[str]:
+async def remember(storage: Storage, thread_id: str, *, checkpoints: int, namespace: str = "") -> list[str]:
     """Some checkpoints with a write each, the oldest first."""
     saver = await storage.checkpointer()
     stored = []
@@ -108,8 +108,8 @@ class RetentionContract:
         thread_id = await _thread(storage, ThreadTtl(minutes=1))
         run = await begin(storage, sample_run(thread_id, creates_thread=False))
         await storage.events.append([batch_of(run.lease, *[b"{}"] * 9)])
-        await _remember(storage, thread_id, checkpoints=5)
-        await _remember(storage, thread_id, checkpoints=2, namespace="child:1")
+        await remember(storage, thread_id, checkpoints=5)
+        await remember(storage, thread_id, checkpoints=2, namespace="child:1")
         await storage.runs.finish(run.lease, ended(), at=moment(10))
         other = await _thread(storage, ThreadTtl(minutes=60))
         kept = await _thread(storage)
@@ -161,8 +161,8 @@ class RetentionContract:
         self, storage: Storage, most_rows: int
     ) -> None:
         thread_id = await _thread(storage, ThreadTtl(minutes=1, strategy="keep_latest"))
-        root = await _remember(storage, thread_id, checkpoints=4)
-        child = await _remember(storage, thread_id, checkpoints=3, namespace="child:1")
+        root = await remember(storage, thread_id, checkpoints=4)
+        child = await remember(storage, thread_id, checkpoints=3, namespace="child:1")
         swept = await _sweep(storage, moment(60), most_rows=most_rows)
         assert (swept.threads_deleted, swept.threads_pruned) == (0, 1)
         assert sorted(await _history(storage, thread_id)) == sorted([root[-1], child[-1]])
@@ -174,11 +174,11 @@ class RetentionContract:
     async def test_keep_latest_removes_subgraphs_that_ended_before_the_latest_state(self, storage: Storage) -> None:
         thread_id = await _thread(storage, ThreadTtl(minutes=1, strategy="keep_latest"))
         for number in range(3):
-            await _remember(storage, thread_id, checkpoints=2, namespace=f"child:{number}")
-            await _remember(storage, thread_id, checkpoints=2, namespace=f"child:{number}|grandchild:{number}")
-        kept = await _remember(storage, thread_id, checkpoints=2, namespace="with-a-memory")
-        kept += await _remember(storage, thread_id, checkpoints=2)
-        at_work = await _remember(storage, thread_id, checkpoints=2, namespace="child:9")
+            await remember(storage, thread_id, checkpoints=2, namespace=f"child:{number}")
+            await remember(storage, thread_id, checkpoints=2, namespace=f"child:{number}|grandchild:{number}")
+        kept = await remember(storage, thread_id, checkpoints=2, namespace="with-a-memory")
+        kept += await remember(storage, thread_id, checkpoints=2)
+        at_work = await remember(storage, thread_id, checkpoints=2, namespace="child:9")
         assert (await _sweep(storage, moment(60))).threads_pruned == 1
         assert sorted(await _history(storage, thread_id)) == sorted([kept[1], kept[3], at_work[1]])
 
@@ -187,7 +187,7 @@ class RetentionContract:
         await storage.events.append([batch_of(run.lease, b"{}")])
         await storage.runs.finish(run.lease, ended(), at=moment(1))
         thread_id = await _thread(storage, ThreadTtl(minutes=1))
-        await _remember(storage, thread_id, checkpoints=3)
+        await remember(storage, thread_id, checkpoints=3)
         order = SweepOrder(at=moment(_HOUR), streams_before=moment(_HOUR), most_rows=2)
         assert (await storage.retention.sweep(order)).is_done is False
         assert await _events(storage, run) == 1
@@ -196,9 +196,9 @@ class RetentionContract:
 
     async def test_a_pruned_thread_is_pruned_again_after_its_next_activity(self, storage: Storage) -> None:
         thread_id = await _thread(storage, ThreadTtl(minutes=1, strategy="keep_latest"))
-        await _remember(storage, thread_id, checkpoints=3)
+        await remember(storage, thread_id, checkpoints=3)
         await _sweep(storage, moment(60))
-        more = await _remember(storage, thread_id, checkpoints=2)
+        more = await remember(storage, thread_id, checkpoints=2)
         await storage.threads.update(thread_id, metadata={}, at=moment(100))
         assert (await _sweep(storage, moment(159))).threads_pruned == 0
         assert (await _sweep(storage, moment(160))).threads_pruned == 1
@@ -206,7 +206,7 @@ class RetentionContract:
 
     async def test_pruning_by_hand_respects_who_may_see_and_who_is_busy(self, storage: Storage) -> None:
         thread_id = await _thread(storage)
-        stored = await _remember(storage, thread_id, checkpoints=3)
+        stored = await remember(storage, thread_id, checkpoints=3)
         with pytest.raises(NotFoundError):
             await storage.retention.keep_latest(thread_id, visible=NOTHING)
         run = await put(storage, sample_run(thread_id, creates_thread=False))
@@ -246,7 +246,7 @@ class RetentionContract:
     async def test_others_write_while_much_is_swept(self, storage: Storage) -> None:
         for _ in range(5):
             thread_id = await _thread(storage, ThreadTtl(minutes=1))
-            await _remember(storage, thread_id, checkpoints=20)
+            await remember(storage, thread_id, checkpoints=20)
         sweeping = asyncio.create_task(_sweep(storage, moment(_HOUR), most_rows=1))
         written = 0
         async for _ in _until(sweeping):
@@ -257,7 +257,7 @@ class RetentionContract:
 
     async def test_scrubbing_harms_nothing(self, storage: Storage) -> None:
         thread_id = await _thread(storage)
-        stored = await _remember(storage, thread_id, checkpoints=2)
+        stored = await remember(storage, thread_id, checkpoints=2)
         async with asyncio.timeout(60):
             await asyncio.gather(
                 storage.retention.scrub(), storage.threads.update(thread_id, metadata={}, at=moment(1))

@@ -73,7 +73,7 @@ class CronTickContract:
 
     async def test_the_run_of_a_tick_and_the_next_tick_come_together(self, storage: Storage) -> None:
         cron = await _taken(storage)
-        new = _run_of(cron, next_tick=far_off())
+        new = run_of_tick(cron, next_tick=far_off())
         run = (await _enqueue(storage, new)).run
         assert run.run_id == tick_run_id(cron.cron_id, moment())
         assert await storage.runs.get(run.thread_id, run.run_id) == run
@@ -84,18 +84,18 @@ class CronTickContract:
     async def test_a_tick_makes_its_run_once_however_many_took_it(self, storage: Storage) -> None:
         cron = await _taken(storage, lease_seconds=OVER)
         results = await asyncio.gather(
-            *(_enqueue(storage, _run_of(cron, next_tick=moment(60))) for _ in range(6)), return_exceptions=True
+            *(_enqueue(storage, run_of_tick(cron, next_tick=moment(60))) for _ in range(6)), return_exceptions=True
         )
         assert len([result for result in results if isinstance(result, Admission)]) == 1
         assert all(isinstance(result, Admission | AlreadyExistsError) for result in results)
 
     async def test_a_tick_whose_run_has_come_and_gone_makes_no_other(self, storage: Storage) -> None:
         cron = await _taken(storage, lease_seconds=OVER)
-        run = await begin(storage, _run_of(cron, next_tick=moment(60), temporary=True))
+        run = await begin(storage, run_of_tick(cron, next_tick=moment(60), temporary=True))
         await storage.runs.finish(run.lease, ended(), at=moment(1))
         with pytest.raises(NotFoundError):
             await storage.runs.get(run.thread_id, run.run_id)
-        late = _run_of(cron, next_tick=moment(60), temporary=True)
+        late = run_of_tick(cron, next_tick=moment(60), temporary=True)
         with pytest.raises(AlreadyExistsError):
             await _enqueue(storage, late)
         with pytest.raises(NotFoundError):
@@ -109,18 +109,18 @@ class CronTickContract:
         await storage.crons.delete(gone.cron_id)
         for cron in (moved, off, gone):
             with pytest.raises(AlreadyExistsError):
-                await _enqueue(storage, _run_of(cron, next_tick=moment(60)))
+                await _enqueue(storage, run_of_tick(cron, next_tick=moment(60)))
         assert await storage.runs.count_unfinished() == {"pending": 0, "running": 0}
 
     async def test_a_cron_that_was_changed_in_anything_makes_no_run_of_what_it_was(self, storage: Storage) -> None:
         cron = await _taken(storage)
-        old = _run_of(cron, next_tick=moment(60))
+        old = run_of_tick(cron, next_tick=moment(60))
         changed = await storage.crons.update(cron.cron_id, lambda it: replace(it, end_at=far_off()), at=moment(1))
         assert changed.next_tick == cron.next_tick
         with pytest.raises(AlreadyExistsError):
             await _enqueue(storage, old)
         (again,) = await storage.crons.take_due(claim_by(), limit=9)
-        assert (await _enqueue(storage, _run_of(again, next_tick=moment(60)))).run.run_id == old.run_id
+        assert (await _enqueue(storage, run_of_tick(again, next_tick=moment(60)))).run.run_id == old.run_id
 
     @pytest.mark.parametrize("creates_thread", [True, False])
     async def test_a_tick_makes_no_run_while_that_of_an_earlier_one_waits_to_start(
@@ -128,9 +128,9 @@ class CronTickContract:
     ) -> None:
         cron = await _taken(storage)
         thread_id = None if creates_thread else (await storage.threads.create(sample_thread())).thread_id
-        first = (await _enqueue(storage, _run_of(cron, next_tick=moment(60), thread_id=thread_id))).run
+        first = (await _enqueue(storage, run_of_tick(cron, next_tick=moment(60), thread_id=thread_id))).run
         later = replace(cron, next_tick=moment(60))
-        behind = _run_of(later, next_tick=moment(120), thread_id=thread_id)
+        behind = run_of_tick(later, next_tick=moment(120), thread_id=thread_id)
         with pytest.raises(CronBehindError, match=cron.cron_id):
             await _enqueue(storage, behind)
         assert (await storage.crons.get(cron.cron_id)).next_tick == moment(60)
@@ -140,19 +140,19 @@ class CronTickContract:
 
     async def test_a_run_that_displaces_others_does_not_wait_for_them(self, storage: Storage) -> None:
         cron = await _taken(storage)
-        await _enqueue(storage, _run_of(cron, next_tick=moment(60)))
-        next_one = _run_of(replace(cron, next_tick=moment(60)), next_tick=moment(120))
+        await _enqueue(storage, run_of_tick(cron, next_tick=moment(60)))
+        next_one = run_of_tick(replace(cron, next_tick=moment(60)), next_tick=moment(120))
         displacing = replace(next_one, multitask_strategy="interrupt")
         assert (await _enqueue(storage, displacing)).run.run_id == displacing.run_id
 
     async def test_a_run_that_is_refused_leaves_the_tick_due(self, storage: Storage) -> None:
         busy = await put(storage, sample_run())
         cron = await _taken(storage)
-        refused = _run_of(cron, next_tick=moment(60), thread_id=busy.thread_id)
+        refused = run_of_tick(cron, next_tick=moment(60), thread_id=busy.thread_id)
         with pytest.raises(ThreadBusyError):
             await storage.runs.enqueue(refused, admit=admit_if_idle)
         with pytest.raises(NotFoundError):
-            await _enqueue(storage, replace(_run_of(cron, next_tick=moment(60)), thread=None))
+            await _enqueue(storage, replace(run_of_tick(cron, next_tick=moment(60)), thread=None))
         assert (await storage.crons.get(cron.cron_id)).next_tick == moment()
 
     async def test_advance_moves_on_from_the_tick_that_is_due_and_from_no_other(self, storage: Storage) -> None:
@@ -206,7 +206,8 @@ async def _taken(storage: Storage, *, lease_seconds: float = LONG) -> Cron:
     return next(cron for cron in taken if cron.cron_id == made.cron_id)
 
 
-def _run_of(cron: Cron, *, next_tick: datetime, temporary: bool = False, thread_id: str | None = None) -> NewRun:
+def run_of_tick(cron: Cron, *, next_tick: datetime, temporary: bool = False, thread_id: str | None = None) -> NewRun:
+    """What the present tick of a cron is to make."""
     tick = cron.next_tick or moment()
     run_id = tick_run_id(cron.cron_id, tick)
     new = sample_run(thread_id, run_id=run_id, temporary=temporary)

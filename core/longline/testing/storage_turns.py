@@ -180,7 +180,7 @@ class TurnContract:
     async def test_runs_that_go_with_a_temporary_thread_are_named(self, storage: Storage) -> None:
         run = await begin(storage, sample_run(temporary=True))
         waiting = await put(storage, sample_run(run.thread_id, creates_thread=False))
-        assert list(await storage.runs.finish(run.lease, ended(), at=moment(1))) == [waiting.run_id]
+        assert list((await storage.runs.finish(run.lease, ended(), at=moment(1))).gone) == [waiting.run_id]
         kept = await begin(storage)
         await storage.runs.enqueue(sample_run(kept.thread_id, creates_thread=False), admit=admit_all)
-        assert list(await storage.runs.finish(kept.lease, ended(), at=moment(1))) == []
+        assert list((await storage.runs.finish(kept.lease, ended(), at=moment(1))).gone) == []

@@ -9,15 +9,21 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.metrics_core import Metric
 
 from longline.settings import Settings
+from longline_metrics_prometheus.settings import MetricsSettings
 
 _FAST: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_OF_STORAGE: Final = frozenset(
+    {"longline_storage_up", "longline_storage_rows", "longline_queue_runs", "longline_queue_wait_seconds"}
+)
 _SLOW: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
 
 
 class Instruments:
-    """Every metric of one server. Counters begin at nothing when the server is put together."""
+    """Every metric of one server. Counters begin at nothing when the server is put together. `worker` is a label of all
+    figures of this process, so that those of its siblings at the same address are told apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: str = "") -> None:
+        self._worker = worker
         self.started_at = time.monotonic()
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -83,20 +89,27 @@ class Instruments:
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format."""
-        return generate_latest(_WithoutCreation(self.registry))
+        return generate_latest(_AsRead(self.registry, self._worker))
 
 
-class _WithoutCreation(CollectorRegistry):
-    """A registry as it is read, without the times at which each series began: half of all lines, of no use here."""
+class _AsRead(CollectorRegistry):
+    """A registry as it is read, without the times at which each series began: half of all lines, of no use here. What
+    this process counts has the label of its worker; what the storage says is everybody's."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: CollectorRegistry, worker: str) -> None:
         super().__init__()
         self._read = registry
+        self._labels = {"worker": worker} if worker else {}
 
     def collect(self) -> Iterator[Metric]:
         """See CollectorRegistry."""
         for family in self._read.collect():
-            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            labels = {} if family.name in _OF_STORAGE else self._labels
+            family.samples = [
+                sample._replace(labels={**sample.labels, **labels})
+                for sample in family.samples
+                if not sample.name.endswith("_created")
+            ]
             yield family
 
 
@@ -107,5 +120,5 @@ def instruments_of(settings: Settings) -> Instruments:
     """The instruments of the server with these settings: its hooks are called one by one, and share them."""
     known = _OF_SERVERS.get(settings)
     if known is None:
-        known = _OF_SERVERS[settings] = Instruments()
+        known = _OF_SERVERS[settings] = Instruments(settings.section(MetricsSettings).worker)
     return known

@@ -19,3 +19,7 @@ class MetricsSettings(SettingsModel):
     token: SecretStr = Field(
         SecretStr(""), description="A bearer token that opens the metrics and nothing else. With one, callers' do not."
     )
+    worker: str = Field(
+        "",
+        description="The label `worker` of every figure of this process; `longline serve` numbers its workers by it.",
+    )

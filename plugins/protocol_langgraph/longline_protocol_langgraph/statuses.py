@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from longline.errors import LonglineError, UnauthenticatedError
+from longline.errors import LonglineError, StorageError, UnauthenticatedError
 from longline_protocol_langgraph.custom_auth.errors import HandlerForbiddenError, HandlerUnauthenticatedError
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -44,6 +44,8 @@ STATUSES: Final[Mapping[str, int]] = {
     "storage_unavailable": 503,
 }
 """What is not here is a fault of the server: 500, and a line in the log."""
+RETRY: Final[Mapping[str, str]] = {"retry-after": "1"}
+"""What passes by itself is asked for again soon: a storage that is away, a server that is being replaced."""
 
 _NOT_CANCELLABLE = (
     "No matching runs to cancel. Please verify the thread ID and run IDs are correct, and the runs haven't been "
@@ -128,4 +130,6 @@ def headers_of(error: LonglineError) -> Mapping[str, str]:
     """The headers that go with the status."""
     if isinstance(error, HandlerForbiddenError | HandlerUnauthenticatedError):
         return error.headers
+    if isinstance(error, StorageError):
+        return RETRY
     return {"www-authenticate": "Bearer"} if isinstance(error, UnauthenticatedError) else {}

@@ -1,5 +1,6 @@
 """The open file: one writer, some readers, one lock."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from longline_storage_sqlite.connections import open_reader, open_writer
 from longline_storage_sqlite.errors import translated
 from longline_storage_sqlite.lock import OwnerLock
-from longline_storage_sqlite.migrate import run_migrations
+from longline_storage_sqlite.migrate import migrations, missing_migrations, run_migrations
 from longline_storage_sqlite.old_files import rewrite_old_file
 from longline_storage_sqlite.readers import Readers
 from longline_storage_sqlite.settings import SqliteSettings
@@ -53,6 +54,15 @@ def migrate_database(path: Path, settings: SqliteSettings) -> Sequence[str]:
             names = run_migrations(connection, path)
             rewrite_old_file(connection, path, most_bytes=None)
             return names
+
+
+def pending_in_file(path: Path) -> Sequence[str]:
+    """The names of the migrations that have not run on the file; of all, where there is none. Blocks."""
+    with translated(path):
+        if not path.exists():
+            return [name for _, name, _ in migrations()]
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            return [name for _, name, _ in missing_migrations(connection, path)]
 
 
 def _lock(path: Path) -> OwnerLock:

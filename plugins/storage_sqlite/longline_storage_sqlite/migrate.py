@@ -18,17 +18,22 @@ def migrations() -> Sequence[tuple[int, str, str]]:
 
 def run_migrations(connection: sqlite3.Connection, path: Path) -> Sequence[str]:
     """Bring the schema up to date; the names of what ran. Raises SchemaTooNewError and leaves such a file alone."""
-    known = migrations()
-    found = _version(connection)
-    newest = known[-1][0]
-    if found > newest:
-        raise SchemaTooNewError(str(path), found, newest)
-    missing = [migration for migration in known if migration[0] > found]
+    missing = missing_migrations(connection, path)
     for number, name, script in missing:
         _run(connection, script)
         if _version(connection) != number:
             raise UnnumberedMigrationError(name, number)
     return [name for _, name, _ in missing]
+
+
+def missing_migrations(connection: sqlite3.Connection, path: Path) -> Sequence[tuple[int, str, str]]:
+    """Those of `migrations` that have not run. Raises SchemaTooNewError."""
+    known = migrations()
+    found = _version(connection)
+    newest = known[-1][0]
+    if found > newest:
+        raise SchemaTooNewError(str(path), found, newest)
+    return [migration for migration in known if migration[0] > found]
 
 
 def split_script(script: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from longline.models.runs import (
     CancelledRun,
     CancelRequest,
     Claim,
+    Finished,
     Lease,
     LeaseState,
     NewRun,
@@ -94,7 +95,7 @@ class SqliteRunQueue:
 
         await self._database.writer.run(work)
 
-    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> Sequence[str]:
+    async def finish(self, lease: Lease, outcome: RunOutcome, *, at: datetime) -> Finished:
         """See RunQueue."""
         return await self._database.writer.run(lambda connection: _finish(connection, lease, outcome, micros(at)))
 
@@ -165,11 +166,11 @@ def _keep(connection: sqlite3.Connection, owner: str, lease: Lease, expires_at: 
     )
 
 
-def _finish(connection: sqlite3.Connection, lease: Lease, outcome: RunOutcome, at: int) -> Sequence[str]:
+def _finish(connection: sqlite3.Connection, lease: Lease, outcome: RunOutcome, at: int) -> Finished:
     is_temporary = hold(connection, lease).is_temporary
     put_documents(connection, outcome.records)
     if is_temporary:
-        return delete_thread_of(connection, lease.thread_id, lease.run_id)
+        return Finished(gone=delete_thread_of(connection, lease.thread_id, lease.run_id))
     if outcome.erase:
         erase_run(connection, lease.thread_id, lease.run_id)
     else:
@@ -182,7 +183,7 @@ def _finish(connection: sqlite3.Connection, lease: Lease, outcome: RunOutcome, a
         connection.execute(_SQL["end"], row)
     state = {**state_parameters(outcome.state), "thread_id": lease.thread_id, "at": at, "has_run": True}
     connection.execute(_THREADS["set_rest" if outcome.keep_values else "set_state"], state)
-    return ()
+    return Finished()
 
 
 def _search(query: RunQuery) -> Search:

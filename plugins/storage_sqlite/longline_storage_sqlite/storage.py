@@ -15,7 +15,7 @@ from longline_storage_sqlite.assistants import SqliteAssistants
 from longline_storage_sqlite.collections import SqliteCollections
 from longline_storage_sqlite.counts import count_all
 from longline_storage_sqlite.crons import SqliteCrons
-from longline_storage_sqlite.database import Database, migrate_database, open_database
+from longline_storage_sqlite.database import Database, migrate_database, open_database, pending_in_file
 from longline_storage_sqlite.errors import BadUrlError
 from longline_storage_sqlite.eventlog import SqliteEventLog
 from longline_storage_sqlite.langgraph_parts import LangGraphParts, PartOptions
@@ -52,6 +52,7 @@ class SqliteStorage:
         self.collections = SqliteCollections(database)
         self.crons = SqliteCrons(database)
         self.retention = SqliteRetention(database, parts)
+        self.relay = None
         self.facts = StorageFacts(kind="SQLite", place=str(database.path.absolute()))
 
     async def checkpointer(self, lease: Lease | None = None) -> "BaseCheckpointSaver[str]":
@@ -85,7 +86,10 @@ def sqlite_backend(settings: SqliteSettings, options: PartOptions | None = None)
     async def migrate(url: str) -> Sequence[str]:
         return await asyncio.to_thread(migrate_database, database_path(url), settings)
 
-    return StorageBackend(schemes=(_SCHEME,), connect=connect, migrate=migrate)
+    async def pending(url: str) -> Sequence[str]:
+        return await asyncio.to_thread(pending_in_file, database_path(url))
+
+    return StorageBackend(schemes=(_SCHEME,), connect=connect, migrate=migrate, pending=pending)
 
 
 def database_path(url: str) -> Path:

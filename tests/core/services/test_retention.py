@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from longline.errors import SettingsError
+from longline.events.herald import Herald
 from longline.events.hub import EventHub
 from longline.models.retention import SweepOrder, Swept
 from longline.models.threads import ThreadTtl
@@ -33,7 +34,7 @@ class Remembering:
 
 def service(store: Remembering, **threads: object) -> RetentionService:
     return RetentionService(
-        store=store, hub=EventHub(), threads=ThreadsSettings(**threads), items=ItemsSettings(), clock=lambda: NOW
+        store=store, herald=Herald(EventHub()), threads=ThreadsSettings(**threads), items=ItemsSettings(), clock=lambda: NOW
     )
 
 
@@ -51,7 +52,7 @@ async def test_who_follows_a_thread_that_is_swept_learns_that_it_is_gone() -> No
     gone, there = hub.attach_thread("gone"), hub.attach_thread("there")
     store = Remembering(Swept(gone=("gone",), is_done=False))
     settings = {"threads": ThreadsSettings(), "items": ItemsSettings()}
-    await RetentionService(store=store, hub=hub, clock=lambda: NOW, **settings).sweep()
+    await RetentionService(store=store, herald=Herald(hub), clock=lambda: NOW, **settings).sweep()
     assert (gone.is_closed, there.is_closed) == (True, False)
 
 

@@ -1,4 +1,4 @@
-"""The front door: `/` and `/health`."""
+"""The front door: `/`, `/health` and `/ready`."""
 
 import sqlite3
 from pathlib import Path
@@ -12,6 +12,7 @@ from tests.plugins.protocol_langgraph.served import PLUGINS, Served
 pytestmark = pytest.mark.anyio
 
 TOKENS = {"static_tokens": {"tokens": {"ann": "ann-token"}}}
+THREAD = "0190a0b0-0000-7000-8000-000000000001"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -68,21 +69,65 @@ async def test_the_door_is_open_where_the_house_is_locked(serve: Serve) -> None:
     async with serve({"count": counting()}, TOKENS) as served, httpx.AsyncClient(base_url=served.url) as http:
         assert (await http.get("/")).status_code == 200
         assert (await http.get("/health")).status_code == 200
+        assert (await http.get("/ready")).status_code == 200
         assert (await http.post("/threads", json={})).status_code == 401
 
 
-async def test_it_is_well_while_its_storage_answers(http: httpx.AsyncClient, served: Served) -> None:
-    answer = await http.get("/health")
+async def test_it_is_ready_while_its_storage_answers(http: httpx.AsyncClient, served: Served) -> None:
+    answer = await http.get("/ready")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     _ruin(Path(served.server.storage_facts.place))
-    answer = await http.get("/health")
+    answer = await http.get("/ready")
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
     assert served.server.storage_facts.place not in answer.text
+    assert (await http.head("/ready")).status_code == 503
+
+
+async def test_it_lives_without_its_storage(http: httpx.AsyncClient, served: Served) -> None:
+    _ruin(Path(served.server.storage_facts.place))
+    answer = await http.get("/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert (await http.head("/health")).status_code == 200
     assert (await http.get("/ok")).status_code == 200
 
 
+async def test_it_is_not_ready_while_it_stops(http: httpx.AsyncClient, served: Served) -> None:
+    await served.server.scheduler.drain(0)
+    answer = await http.get("/ready")
+    assert (answer.status_code, answer.json()["detail"]) == (503, "The server is stopping.")
+    assert answer.headers["retry-after"] == "1"
+    assert (await http.get("/health")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/threads", {}),
+        ("POST", "/threads/search", {}),
+        ("GET", f"/threads/{THREAD}", None),
+        ("GET", f"/threads/{THREAD}/stream", None),
+        ("POST", f"/threads/{THREAD}/stream/events", {"channels": ["values"]}),
+        ("GET", f"/threads/{THREAD}/runs/{THREAD}/stream", None),
+        ("POST", f"/threads/{THREAD}/runs/stream", {"assistant_id": "count", "input": {}}),
+        ("POST", f"/threads/{THREAD}/runs/wait", {"assistant_id": "count", "input": {}}),
+        ("GET", "/ok?check_db=1", None),
+    ],
+)
+async def test_without_its_storage_every_route_asks_to_come_again(
+    http: httpx.AsyncClient, served: Served, method: str, path: str, body: object
+) -> None:
+    _ruin(Path(served.server.storage_facts.place))
+    answer = await http.request(method, path, json=body)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert answer.json() == {"detail": "Storage unavailable"}
+
+
 def _ruin(database: Path) -> None:
-    """Take a table away that the server needs."""
+    """Take tables away that the server needs."""
     with sqlite3.connect(database) as connection:
         connection.execute("DROP VIEW thread_rows")
-        connection.execute("ALTER TABLE threads RENAME TO elsewhere")
+        connection.execute("PRAGMA legacy_alter_table = ON")
+        for table in ("threads", "runs"):
+            connection.execute(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")

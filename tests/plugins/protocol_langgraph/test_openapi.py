@@ -156,6 +156,7 @@ async def test_real_answers_are_as_described_to_the_last_field(
         ("/assistants/search", "post", "/assistants/search", {"select": ["name"]}, 200),
         ("/ok", "get", "/ok?check_db=1", None, 200),
         ("/health", "get", "/health", None, 200),
+        ("/ready", "get", "/ready", None, 200),
         ("/", "get", "/", None, 200),
     ]
     for path, method, url, body, status in asked:

@@ -38,7 +38,7 @@ class Info(TypedDict):
 
 
 class Health(TypedDict):
-    """Whether the server can work."""
+    """Whether the server lives, or can work."""
 
     status: Literal["ok", "unavailable"]
     detail: NotRequired[str]
@@ -61,6 +61,7 @@ class Front(TypedDict):
     openapi: NotRequired[str]
     studio: str
     health: str
+    ready: str
     protocols: list[FrontProtocol]
 
 
@@ -69,7 +70,8 @@ _ALIVE = json_answer("It is alive.", Alive)
 _INFO = json_answer("What the server is.", Info)
 _PAGE = Answer(description="A page.", shape={"type": "string"}, media="text/html")
 _FRONT = [json_answer("What is served.", Front), _PAGE]
-_WELL = json_answer("It can work.", Health)
+_LIVES = json_answer("It lives.", Health)
+_READY = json_answer("It can work.", Health)
 
 
 def _alone(answer: Answer) -> Answer:
@@ -89,8 +91,18 @@ SYSTEM: Final = Section(
             "HEAD": Operation(summary="Is it alive? In headers alone", parameters=[CHECK_DB], answers=[_alone(_ALIVE)]),
         },
         "/health": {
-            "GET": Operation(summary="Can it work?", description="503 if its storage is away.", answers=[_WELL]),
-            "HEAD": Operation(summary="Can it work? In headers alone", answers=[_alone(_WELL)]),
+            "GET": Operation(
+                summary="Does the process live?", description="The storage is not asked.", answers=[_LIVES]
+            ),
+            "HEAD": Operation(summary="Does the process live? In headers alone", answers=[_alone(_LIVES)]),
+        },
+        "/ready": {
+            "GET": Operation(
+                summary="Can it work?",
+                description="503 while its storage is away, and while it stops.",
+                answers=[_READY],
+            ),
+            "HEAD": Operation(summary="Can it work? In headers alone", answers=[_alone(_READY)]),
         },
         "/info": {
             "GET": Operation(summary="What is it?", answers=[_INFO]),

@@ -1,4 +1,4 @@
-"""The front door: what this server is, where its pages and protocols are, and whether it is well."""
+"""The front door: what this server is, where its pages and protocols are, whether it lives and whether it is ready."""
 
 import html
 import logging
@@ -17,19 +17,25 @@ from longline.models.served import ServedProtocol
 from longline.services.server import Server
 from longline_protocol_langgraph.endpoint import route, url_of
 from longline_protocol_langgraph.replies import json_reply
+from longline_protocol_langgraph.statuses import RETRY
 
 logger = logging.getLogger(__name__)
 
 _NAME: Final = "Longline"
 _STUDIO: Final = "https://smith.langchain.com/studio/?baseUrl="
-_PLACES: Final = frozenset({"docs", "openapi", "studio", "health"})
+_PLACES: Final = frozenset({"docs", "openapi", "studio", "health", "ready"})
 _AWAY: Final = "The storage does not answer."
+_STOPPING: Final = "The server is stopping."
 
 
 def front_routes(server: Server) -> list[Route]:
-    """`/` and `/health`."""
+    """`/`, `/health` and `/ready`."""
     front = _Front(server)
-    return [route("/", GET=front.page, HEAD=front.page), route("/health", GET=front.health, HEAD=front.health)]
+    return [
+        route("/", GET=front.page, HEAD=front.page),
+        route("/health", GET=front.health, HEAD=front.health),
+        route("/ready", GET=front.ready, HEAD=front.ready),
+    ]
 
 
 class _Front:
@@ -44,12 +50,18 @@ class _Front:
         return json_reply(told, headers={"vary": "Accept"})
 
     async def health(self, request: Request) -> ASGIApp:  # noqa: ARG002  # a handler's form
-        """200 if the server can work, which it cannot without its storage: then 503, and the log has the cause."""
+        """200 as long as the process answers: what else is wrong, a restart would not mend."""
+        return json_reply({"status": "ok"})
+
+    async def ready(self, request: Request) -> ASGIApp:  # noqa: ARG002  # a handler's form
+        """200 if the server can work. 503 without its storage, whereof the log has the cause, and while it stops."""
+        if self._server.scheduler.is_draining:
+            return _unavailable(_STOPPING)
         try:
             await self._server.check_storage()
         except StorageError as error:
-            logger.warning("not healthy", extra={"reason": error.reason})
-            return json_reply({"status": "unavailable", "detail": _AWAY}, status=503)
+            logger.warning("not ready", extra={"reason": error.reason})
+            return _unavailable(_AWAY)
         return json_reply({"status": "ok"})
 
     def _describe(self, url: str, root: str) -> JsonObject:
@@ -62,8 +74,13 @@ class _Front:
             **{name: pages[name] for name in ("docs", "openapi") if name in pages},
             "studio": _STUDIO + quote(url, safe=""),
             "health": _below(root, "/health"),
+            "ready": _below(root, "/ready"),
             "protocols": [_shown(one, root) for one in served],
         }
+
+
+def _unavailable(detail: str) -> ASGIApp:
+    return json_reply({"status": "unavailable", "detail": detail}, status=503, headers=RETRY)
 
 
 def _shown(one: ServedProtocol, root: str) -> JsonObject:

@@ -1,0 +1,289 @@
+"""Brings what runs of other processes say to the readers of this one."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from longline.errors import LonglineError, NotFoundError, StorageError
+from longline.events.broker import Broker
+from longline.events.herald import FOLLOW_SECONDS, RELAY_TOPIC, Herald, read_signal
+from longline.events.hub import EventHub, RunEnd, StateUpdated
+from longline.models.events import BEGINNING, END_OF_TURN, EventId
+from longline.models.json import JsonValue
+from longline.models.runs import Run
+from longline.storage.relay import RelayedEnd, RelayStore
+
+if TYPE_CHECKING:
+    from langgraph.types import StateSnapshot
+
+logger = logging.getLogger(__name__)
+
+_PAGE: Final = 500
+_NET_SECONDS: Final = 2.0
+"""How often everything that is followed is looked at, whatever was heard of it."""
+_AGAIN_SECONDS: Final = 20.0
+_KEPT_SECONDS: Final = 120.0
+"""How long relayed events and ends stay."""
+_AT_ONCE: Final = 8
+
+
+@dataclass(slots=True)
+class _Followed:
+    run_id: str
+    thread_id: str
+    after: EventId
+    is_kept: bool
+    wants_end: bool = False
+    is_stale: bool = False
+    is_expected: bool = False
+    """It is about to be created: that it is not there does not mean that it is gone."""
+    looking: "asyncio.Task[None] | None" = field(default=None, compare=False)
+
+
+class Relay:
+    """Follows runs and threads that are read here and executed elsewhere, as long as somebody reads them.
+
+    A signal says where there is something to read; the storage has it. Where signals are lost, or do not come at all,
+    everything that is followed is looked at. Without a store there is no elsewhere, and nothing is done.
+    """
+
+    def __init__(  # the parts of following, each named
+        self,
+        *,
+        store: RelayStore | None,
+        hub: EventHub,
+        herald: Herald,
+        broker: Broker,
+        owner: str,
+        load_state: "Callable[[str], Awaitable[StateSnapshot]]",
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._herald = herald
+        self._broker = broker
+        self._owner = owner
+        self._load_state = load_state
+        self._runs: dict[str, _Followed] = {}
+        self._threads: dict[str, bool] = {}
+        """The threads that are read here, and whether they were there when last asked for."""
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_away = False
+
+    @property
+    def reader(self) -> str | None:
+        """Who reads what this process reads; None where there is no other process."""
+        return None if self._store is None else self._owner
+
+    # -- what services call -------------------------------------------------------------------------------------------
+
+    def expect(self, run_id: str, thread_id: str, *, is_kept: bool) -> None:
+        """A run is about to be created that is read here, with `reader` as NewRun.watched_by."""
+        if self._store is not None:
+            self._runs[run_id] = _Followed(run_id, thread_id, BEGINNING, is_kept, is_expected=True)
+
+    def forget(self, run_id: str) -> None:
+        """The run that was expected starts here."""
+        self._runs.pop(run_id, None)
+
+    def expect_no_more(self, run_id: str) -> None:
+        """The run that was expected is there, and starts wherever there is room."""
+        if run_id in self._runs:
+            self._runs[run_id].is_expected = False
+
+    async def follow_run(self, run: Run) -> None:
+        """Read an unfinished run from now on, wherever it executes. Raises StorageError."""
+        if self._store is None or self._herald.is_mine(run.run_id):
+            return
+        followed = await self._store.watch_run(run.run_id, self._owner)
+        if followed is not None:
+            self._add(_Followed(run.run_id, run.thread_id, followed.last, followed.is_kept))
+            self._herald.say_reading("watch", run.run_id)
+
+    async def follow_thread(self, thread_id: str) -> None:
+        """Read everything that happens on a thread from now on, wherever it happens. Raises StorageError."""
+        if self._store is None or self._threads.get(thread_id, False):
+            return
+        if thread_id not in self._threads:
+            self._herald.say_reading("follow", thread_id)
+        await self._watch_thread(self._store, thread_id)
+
+    async def _watch_thread(self, store: RelayStore, thread_id: str) -> None:
+        unfinished = await store.watch_thread(thread_id, self._owner, seconds=FOLLOW_SECONDS)
+        self._threads[thread_id] = unfinished is not None
+        for found in unfinished or ():
+            if not self._herald.is_mine(found.run_id):
+                self._add(_Followed(found.run_id, thread_id, found.last, found.is_kept))
+
+    def adopt(self, run: Run) -> None:
+        """A run was lost to another process: its readers here go on with what it says there."""
+        if self._store is not None and self._hub.is_awaited(run.run_id, run.thread_id):
+            followed = _Followed(run.run_id, run.thread_id, EventId(run.attempt, END_OF_TURN), run.spec.resumable)
+            self._runs[run.run_id] = followed
+            self._look(followed, wants_end=True)
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        if self._store is None:
+            return
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen())
+                group.create_task(self._look_again(self._store))
+        finally:
+            for task in tuple(self._tasks):
+                task.cancel()
+
+    async def _listen(self) -> None:
+        async with self._broker.subscribe(RELAY_TOPIC) as subscription:
+            while True:
+                signal = await subscription.receive()
+                if signal is None:
+                    self._look_at_all()
+                    continue
+                sender, news = read_signal(signal)
+                if sender != self._owner:
+                    for one in news:
+                        self._hear(one)
+
+    def _hear(self, news: Sequence[JsonValue]) -> None:
+        kind, key, *rest = news
+        match kind, key, rest:
+            case "said", str(), [str() as thread_id, bool() as is_kept]:
+                self._hear_said(key, thread_id, is_kept=is_kept)
+            case "ended", str(), [str() as thread_id]:
+                followed = self._followed(key, thread_id, is_kept=False)
+                if followed is not None:
+                    self._look(followed, wants_end=True)
+            case "watch", str(), []:
+                self._herald.watch(key)
+            case "follow", str(), []:
+                self._herald.watch_thread(key)
+            case "gone", str(), []:
+                self._hub.close_thread(key)
+            case "updated", str(), [int() as turn]:
+                if self._hub.has_readers("", key):
+                    self._start(self._tell_update(key, turn))
+            case _:  # of a later version
+                logger.debug("news not understood", extra={"kind": kind})
+
+    def _hear_said(self, run_id: str, thread_id: str, *, is_kept: bool) -> None:
+        followed = self._followed(run_id, thread_id, is_kept=is_kept)
+        if followed is not None:
+            followed.is_kept = is_kept
+            self._look(followed)
+
+    def _followed(self, run_id: str, thread_id: str, *, is_kept: bool) -> _Followed | None:
+        """What is followed under this id; a run of a thread that is read here begins to be."""
+        if self._herald.is_mine(run_id) or not self._hub.is_awaited(run_id, thread_id):
+            return None
+        return self._runs.setdefault(run_id, _Followed(run_id, thread_id, BEGINNING, is_kept))
+
+    def _add(self, followed: _Followed) -> None:
+        known = self._runs.get(followed.run_id)
+        if known is None:
+            self._runs[followed.run_id] = followed
+
+    def _look_at_all(self) -> None:
+        for followed in tuple(self._runs.values()):
+            self._look(followed, wants_end=True)
+
+    def _look(self, followed: _Followed, *, wants_end: bool = False) -> None:
+        """Read what is new of a run; once at a time, and once more if something happens meanwhile."""
+        followed.is_stale = True
+        followed.wants_end = followed.wants_end or wants_end
+        if followed.looking is None:
+            followed.looking = self._start(self._catch_up(followed))
+
+    def _start(self, work: Awaitable[None]) -> "asyncio.Task[None]":
+        task = asyncio.ensure_future(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except StorageError as error:  # it is looked at again
+            if not self._is_away:
+                logger.error("runs elsewhere not readable", extra={"reason": error.reason})  # noqa: TRY400  # the storage's fault, said once
+            self._is_away = True
+        except Exception:
+            logger.exception("run elsewhere not followed")
+        else:
+            self._is_away = False
+
+    async def _catch_up(self, followed: _Followed) -> None:
+        store = self._store
+        try:
+            while store is not None and followed.is_stale and not self._herald.is_mine(followed.run_id):
+                followed.is_stale = False
+                wants_end, followed.wants_end = followed.wants_end, False
+                async with self._at_once:
+                    is_expected = followed.is_expected
+                    end = (await store.ends([followed.run_id])) if wants_end else {}
+                    await self._read(store, followed)  # what was said before the end is all there now
+                if followed.run_id in end and not (is_expected and end[followed.run_id] is None):
+                    self._tell_end(followed, end[followed.run_id])
+                    return
+        finally:
+            followed.looking = None
+
+    async def _read(self, store: RelayStore, followed: _Followed) -> None:
+        while page := await store.read(followed.run_id, after=followed.after, limit=_PAGE):
+            followed.after = page[-1].event_id
+            self._hub.publish(followed.run_id, page, thread_id=followed.thread_id, is_kept=followed.is_kept)
+
+    def _tell_end(self, followed: _Followed, end: RelayedEnd | None) -> None:
+        self._runs.pop(followed.run_id, None)
+        if end is None:
+            self._hub.close(followed.run_id, RunEnd(status=None))
+            return
+        told = RunEnd(status=end.ending.status, result=end.result, failure=end.ending.failure)
+        self._hub.tell_end(followed.thread_id, told, end.ending, is_kept=end.is_kept)
+
+    async def _tell_update(self, thread_id: str, turn: int) -> None:
+        try:
+            state = await self._load_state(thread_id)
+        except NotFoundError:
+            return
+        except StorageError:
+            raise
+        except LonglineError as error:  # its graph does not load here
+            logger.warning("state update not told", extra={"thread_id": thread_id, "reason": str(error)})
+            return
+        self._hub.publish_update(thread_id, StateUpdated(turn=turn, state=state))
+
+    async def _look_again(self, store: RelayStore) -> None:
+        """The net below the signals, and the end of what nobody reads any more."""
+        clock = asyncio.get_running_loop().time
+        asked_at = clock()
+        while True:
+            await asyncio.sleep(_NET_SECONDS)
+            self._drop_unread()
+            self._look_at_all()
+            is_time = clock() - asked_at > _AGAIN_SECONDS
+            if is_time:
+                asked_at = clock()
+            await self._guarded(self._keep_watching(store, everything=is_time))
+
+    def _drop_unread(self) -> None:
+        for run_id, followed in tuple(self._runs.items()):
+            if not self._hub.is_awaited(run_id, followed.thread_id) and followed.looking is None:
+                del self._runs[run_id]
+        for thread_id in tuple(self._threads):
+            if not self._hub.has_readers("", thread_id):
+                del self._threads[thread_id]
+
+    async def _keep_watching(self, store: RelayStore, *, everything: bool) -> None:
+        for thread_id, is_there in tuple(self._threads.items()):
+            if everything or not is_there:
+                if everything:
+                    self._herald.say_reading("follow", thread_id)
+                await self._watch_thread(store, thread_id)
+        if everything:
+            await store.forget(older_than_seconds=_KEPT_SECONDS)

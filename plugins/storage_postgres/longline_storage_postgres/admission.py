@@ -1,0 +1,143 @@
+"""A new run comes onto the queue: its thread, what it displaces, and whether it starts at once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+from psycopg import errors as pg
+from psycopg.rows import DictRow
+
+from longline.errors import AlreadyExistsError, NotFoundError
+from longline.models.filters import Filter, matches
+from longline.models.json import JsonObject
+from longline.models.runs import Admission, CancelledRun, Claim, Displacement, NewRun, Run, RunStatus
+from longline.storage.collections import RecordRule
+from longline.storage.queue import AdmissionRule
+from longline.threads import in_thread
+from longline_storage_postgres.cancellation import cancel_runs
+from longline_storage_postgres.connections import Connection
+from longline_storage_postgres.crons import tick_becomes
+from longline_storage_postgres.rows import (
+    Parameters,
+    decode_object,
+    encode,
+    new_run_model,
+    run_from_row,
+    run_parameters,
+    started,
+    thread_parameters,
+)
+from longline_storage_postgres.statements import load_statements
+
+_SQL = load_statements("queue")
+
+_ONE_RUNNING: Final = "runs_one_running"
+
+
+async def admit_run(
+    connection: Connection,
+    new: NewRun,
+    *,
+    admit: AdmissionRule,
+    claim: Claim | None,
+    visible: Filter,
+    record: RecordRule,
+) -> Admission:
+    """Put a run on the queue; see RunQueue.enqueue. Raises SerializationFailure if it has to be tried again."""
+    if new.tick is not None:
+        await tick_becomes(connection, new.tick, new)
+    if new.thread is not None:
+        run = await _insert_with_thread(connection, new, claim)
+        if run is not None:
+            admit(())  # as for any other: a rule may refuse whatever there is
+            return Admission(run=run)
+    metadata = await _lock_thread(connection, new, visible)
+    rows = await (await connection.execute(_SQL["unfinished_of_thread"], {"thread_id": new.thread_id})).fetchall()
+    unfinished = [run_from_row(row) for row in rows]
+    displaced = await _displace(connection, unfinished, admit, record)
+    ended = {run.run_id for run in displaced if run.ended}
+    remaining = [row for row in rows if row["run_id"] not in ended]
+    starts = claim if claim is not None and _is_next(remaining) else None
+    merged = encode({**metadata, **new.thread_metadata})
+    return Admission(run=await _insert(connection, new, merged, starts), displaced=displaced)
+
+
+async def _insert_with_thread(connection: Connection, new: NewRun, claim: Claim | None) -> Run | None:
+    """The run on its new thread; None if the thread is there already, and nothing was done."""
+    if new.thread is None:
+        return None
+    thread = thread_parameters(new.thread)
+    row = {
+        **_run_parameters(new, claim),
+        "thread_created_at": thread["created_at"],
+        "thread_metadata": encode({**new.thread.metadata, **new.thread_metadata}),
+        "ttl_micros": thread["ttl_micros"],
+        "ttl_strategy": thread["ttl_strategy"],
+    }
+    found = await (await connection.execute(_SQL["insert_with_thread"], row)).fetchone()
+    if found is None or not found["is_new"]:
+        return None
+    return _stored(new, claim, found)
+
+
+async def _lock_thread(connection: Connection, new: NewRun, visible: Filter) -> JsonObject:
+    """The metadata of the thread, which is there. Raises NotFoundError; SerializationFailure if it was there until a
+    moment ago."""
+    row = await (await connection.execute(_SQL["lock_thread"], {"thread_id": new.thread_id})).fetchone()
+    if row is None and new.thread is not None:
+        raise pg.SerializationFailure
+    known = {} if row is None else decode_object(row["metadata"])
+    if row is None or not matches(visible, known):
+        raise NotFoundError("thread", new.thread_id)
+    return known
+
+
+async def _displace(
+    connection: Connection, unfinished: Sequence[Run], admit: AdmissionRule, record: RecordRule
+) -> tuple[CancelledRun, ...]:
+    displacement: Displacement = await in_thread(admit, unfinished) if unfinished else admit(())
+    if displacement.request is None:
+        return ()
+    chosen = [run for run in unfinished if run.run_id in displacement.run_ids]
+    return await cancel_runs(connection, chosen, displacement.request, datetime.now(UTC), record)
+
+
+def _is_next(remaining: Sequence[DictRow]) -> bool:
+    """Whether a run that is due may start now: nothing runs on its thread, and nobody due waits before it."""
+    return not any(row["status"] == RunStatus.RUNNING or row["is_due"] for row in remaining)
+
+
+async def _insert(connection: Connection, new: NewRun, metadata: str, claim: Claim | None) -> Run:
+    row = {**_run_parameters(new, claim), "thread_metadata": metadata}
+    try:
+        found = await (await connection.execute(_SQL["insert"], row)).fetchone()
+    except pg.UniqueViolation as error:
+        raise again_if_raced(error) from error
+    if found is None:
+        raise AlreadyExistsError("run", new.run_id)
+    return _stored(new, claim, found)
+
+
+def _run_parameters(new: NewRun, claim: Claim | None) -> Parameters:
+    return {
+        **run_parameters(new),
+        "owner": None if claim is None else claim.owner,
+        "lease_seconds": 0.0 if claim is None else claim.lease_seconds,
+    }
+
+
+def _stored(new: NewRun, claim: Claim | None, found: DictRow) -> Run:
+    """The run as it was stored. Raises AlreadyExistsError if it was not, since its id is taken."""
+    if found["turn"] is None:
+        raise AlreadyExistsError("run", new.run_id)
+    run = new_run_model(new)
+    if claim is None or found["turn"] == 0:
+        return run
+    return replace(started(run, claim.owner), turn=int(found["turn"]), watched=bool(found["is_watched"]))
+
+
+def again_if_raced(error: pg.UniqueViolation) -> psycopg.Error:
+    """The error to raise: if somebody else started a run of the thread in between, one that is tried again."""
+    return pg.SerializationFailure() if error.diag.constraint_name == _ONE_RUNNING else error

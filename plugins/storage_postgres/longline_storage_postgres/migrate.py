@@ -1,0 +1,100 @@
+"""Numbered migrations under a lock: however many servers start at once, each migration runs once.
+
+The first line of each says from which number on the code can work with what it leaves behind: servers of the version
+before go on, and start again, while others migrate. What breaks older code comes a version after the code that no longer
+needs it.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from longline.errors import SchemaTooNewError
+from longline_storage_postgres.connections import Connection, connect, direct_url, place_of
+from longline_storage_postgres.errors import UnmarkedMigrationError, translated
+from longline_storage_postgres.settings import PostgresSettings
+from longline_storage_postgres.statements import load_statements
+
+_SQL = load_statements("migrations")
+
+
+_SERVES = re.compile(r"-- Serves code from (\d{4}) on\.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One step of the schema, and the oldest code, by its newest migration, that can work with it."""
+
+    number: int
+    name: str
+    script: str
+    serves_from: int
+
+
+def migrations() -> Sequence[Migration]:
+    """All migrations in order."""
+    folder = resources.files("longline_storage_postgres") / "sql" / "migrations"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return [_read(file.name.removesuffix(".sql"), file.read_text("utf-8")) for file in files]
+
+
+def _read(name: str, text: str) -> Migration:
+    said = _SERVES.match(text)
+    if said is None:
+        raise UnmarkedMigrationError(name)
+    return Migration(number=int(name[:4]), name=name, script=text, serves_from=int(said[1]))
+
+
+async def run_migrations(url: str, settings: PostgresSettings) -> Sequence[str]:
+    """Bring the schema up to date; the names of what ran. Raises SchemaTooNewError and leaves such a database alone,
+    StorageError."""
+    if not await pending_migrations(url, settings):  # the usual start: no lock, no rights to create anything
+        return []
+    place = place_of(url)
+    ran = []
+    with translated(place):
+        async with connect(direct_url(url, settings), settings) as connection, connection.transaction():
+            await connection.execute(_SQL["lock"])
+            await connection.execute(_SQL["prepare"])
+            for one in _missing(place, await _state(connection)):
+                await connection.execute(one.script)
+                row = {"number": one.number, "name": one.name, "serves_from": one.serves_from}
+                await connection.execute(_SQL["ran"], row)
+                ran.append(one.name)
+    return ran
+
+
+async def pending_migrations(url: str, settings: PostgresSettings) -> Sequence[str]:
+    """The names of the migrations that have not run; changes nothing. Raises SchemaTooNewError, StorageError."""
+    place = place_of(url)
+    with translated(place):
+        async with connect(direct_url(url, settings), settings) as connection:
+            found = await _state(connection) if await _is_prepared(connection) else _NOTHING
+    return [migration.name for migration in _missing(place, found)]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    newest: int
+    serves_from: int
+
+
+_NOTHING = _State(0, 0)
+
+
+def _missing(place: str, found: _State) -> Sequence[Migration]:
+    known = migrations()
+    newest = known[-1].number
+    if found.serves_from > newest:
+        raise SchemaTooNewError(place, found.newest, newest)
+    return [migration for migration in known if migration.number > found.newest]
+
+
+async def _is_prepared(connection: Connection) -> bool:
+    row = await (await connection.execute(_SQL["is_prepared"])).fetchone()
+    return row is not None and bool(row["found"])
+
+
+async def _state(connection: Connection) -> _State:
+    row = await (await connection.execute(_SQL["state"])).fetchone()
+    return _NOTHING if row is None else _State(int(row["newest"]), int(row["serves_from"]))

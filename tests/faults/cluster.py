@@ -1,0 +1,237 @@
+"""Several replicas of one server on one Postgres, each a process that may be killed, stopped and started again."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import httpx
+import psycopg
+from psycopg.rows import dict_row
+
+from tests.faults.project import effects, write_project
+from tests.postgres import OwnServer, own_server
+from tests.processes import LONGLINE, free_port, wait_for
+
+START_SECONDS: Final = 60.0
+QUICK: Final = {"server": {"lease_seconds": 2.0, "heartbeat_seconds": 0.5, "max_attempts": 50}}
+"""A cluster that takes over soon, so that a test of many faults is short."""
+_HEARTBEAT_SECONDS: Final = 1.0
+
+
+class Replica:
+    """One `longline serve` with one worker, on a port that it keeps when it is started again."""
+
+    def __init__(self, folder: Path, number: int, env: Mapping[str, str], options: Sequence[str] = ()) -> None:
+        self.number = number
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.is_frozen = False
+        self.env = dict(env)
+        self._options = options
+        self._folder = folder
+        self._log = folder / f"replica-{number}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    @property
+    def lines(self) -> list[dict]:
+        """What it logged."""
+        return [json.loads(line) for line in self.output.splitlines() if line.startswith("{")]
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Start the process; `wait_ready` waits for it."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("LONGLINE_", "OPENAI_", "DATABASE_"))}
+        command = [str(LONGLINE), "serve", "--insecure-no-auth", "--workers", "1", "--port", str(self.port)]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *self._options], cwd=self._folder, stdout=log, stderr=subprocess.STDOUT,
+                env={**clean, **self.env}, start_new_session=True,
+            )  # fmt: skip
+        self.is_frozen = False
+
+    def is_ready(self) -> bool:
+        """Whether /ready says so."""
+        assert self.is_alive, f"replica {self.number} ended:\n{self.output[-4000:]}"
+        with suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/ready", timeout=2).status_code == 200
+        return False
+
+    def wait_ready(self) -> None:
+        wait_for(self.is_ready, f"replica {self.number} being ready", START_SECONDS)
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+
+    def freeze(self) -> None:
+        """SIGSTOP."""
+        os.kill(self.pid, signal.SIGSTOP)
+        self.is_frozen = True
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
+        self.is_frozen = False
+
+    def terminate(self) -> None:
+        """SIGTERM: it drains and ends."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    def wait_end(self, seconds: float = 30.0) -> int:
+        """The exit code, once it has ended."""
+        assert self.process is not None
+        return self.process.wait(seconds)
+
+
+class Cluster:
+    """Replicas of one project on one database."""
+
+    def __init__(self, folder: Path, postgres: OwnServer, settings: Mapping[str, Mapping[str, object]], count: int) -> None:
+        self.folder = write_project(folder)
+        self.postgres = postgres
+        self.database = postgres.url
+        merged = {"protocol_langgraph": {"heartbeat_seconds": _HEARTBEAT_SECONDS}, **settings}
+        env = {
+            f"LONGLINE_{section.upper()}__{key.upper()}": str(value)
+            for section, values in merged.items()
+            for key, value in values.items()
+        }
+        env["DATABASE_URL"] = self.database
+        self.replicas = [Replica(self.folder, number, env) for number in range(count)]
+
+    def start(self) -> None:
+        """Start all, together, and wait until they are ready."""
+        for replica in self.replicas:
+            replica.start()
+        for replica in self.replicas:
+            replica.wait_ready()
+
+    def stop(self) -> None:
+        """End all processes, at once."""
+        for replica in self.replicas:
+            replica.kill()
+
+    @property
+    def urls(self) -> list[str]:
+        return [replica.url for replica in self.replicas]
+
+    def rows(self, query: str, *parameters: object) -> list[dict]:
+        """Ask the database itself."""
+        with psycopg.connect(self.database, row_factory=dict_row, autocommit=True, connect_timeout=5) as connection:
+            cursor = connection.execute(query, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def row(self, query: str, *parameters: object) -> dict:
+        """The only row of an answer."""
+        (row,) = self.rows(query, *parameters)
+        return row
+
+    def run_row(self, run_id: str) -> dict:
+        """A run as it stands in the database."""
+        return self.row("SELECT * FROM longline.runs WHERE run_id = %s", run_id)
+
+    def effects(self, **wanted: object) -> list[dict]:
+        """What the steps wrote down, in order: the lines that have these values."""
+        return [line for line in effects(self.folder) if all(line[key] == value for key, value in wanted.items())]
+
+    def worker_of(self, run_id: str) -> Replica:
+        """The replica where the newest attempt of a run has begun a step."""
+        pid = self.effects(run=run_id, what="begin")[-1]["pid"]
+        (found,) = [replica for replica in self.replicas if replica.pid == pid]
+        return found
+
+    def others(self, replica: Replica) -> list[Replica]:
+        return [other for other in self.replicas if other is not replica]
+
+
+@contextmanager
+def running_cluster(
+    folder: Path,
+    *,
+    count: int = 3,
+    settings: Mapping[str, Mapping[str, object]] | None = None,
+    postgres: OwnServer | None = None,
+    options: Sequence[str] = (),
+) -> Iterator[Cluster]:
+    """A ready cluster on a Postgres of its own (with these options), or on one that is there already."""
+    if postgres is None:
+        with own_server(*options) as made, running_cluster(folder, count=count, settings=settings, postgres=made) as it:
+            yield it
+        return
+    cluster = Cluster(folder, postgres, settings or {}, count)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+async def wait_until(condition, what: str, seconds: float = 20.0):
+    """As `wait_for`, on the event loop; the condition may be asynchronous."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{what} did not happen within {seconds} s")
+
+
+def expected_states(folder: Path, threads: Sequence[Sequence[tuple[str, str]]]) -> list[list[dict]]:
+    """What undisturbed runs of these graphs (graph id and label, in order, for each thread) leave behind: the state
+    after each run. Done by LangGraph itself in a process of its own, without any server."""
+    script = (
+        "import asyncio, json, sys\n"
+        "sys.path.insert(0, '.')\n"
+        "import graphs\n"
+        "from langgraph.checkpoint.memory import InMemorySaver\n"
+        "async def one(thread, number):\n"
+        "    saver, states = InMemorySaver(), []\n"
+        "    for graph_id, label in thread:\n"
+        "        graph = getattr(graphs, graph_id).copy(update={'checkpointer': saver})\n"
+        "        config = {'configurable': {'thread_id': str(number)}, 'metadata': {'run_id': label}}\n"
+        "        states.append(await graph.ainvoke({'label': label}, config))\n"
+        "    return states\n"
+        "async def main():\n"
+        "    threads = json.load(sys.stdin)\n"
+        "    found = await asyncio.gather(*(one(thread, number) for number, thread in enumerate(threads)))\n"
+        "    print(json.dumps(found))\n"
+        "asyncio.run(main())\n"
+    )
+    env = {**os.environ, "STEP_SECONDS": "0", "LANGSMITH_TRACING": "false"}
+    apart = folder / "undisturbed"
+    apart.mkdir(exist_ok=True)
+    write_project(apart)
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps(threads), text=True, cwd=apart, env=env,
+        capture_output=True, timeout=110, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    states: list[list[dict]] = json.loads(done.stdout.splitlines()[-1])
+    return states
