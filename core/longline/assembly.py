@@ -71,8 +71,11 @@ class Assembly:
     tools: ToolRegistry
     post_within: Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 
-    def build(self, storage: Storage, broker: Broker, mounts: Sequence[ProtocolMount]) -> Built:
-        """The services over an open storage, and what must run beside them. `mounts` may be filled later."""
+    def build(
+        self, storage: Storage, broker: Broker, mounts: Sequence[ProtocolMount], *, only_own_runs: bool = False
+    ) -> Built:
+        """The services over an open storage, and what must run beside them. `mounts` may be filled later; for
+        `only_own_runs` see Scheduler."""
         settings = self.settings.section(ServerSettings)
         owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         hub = EventHub()
@@ -101,7 +104,7 @@ class Assembly:
         )  # fmt: skip
         scheduler = Scheduler(
             queue=storage.runs, engine=engine, broker=broker, herald=herald, relay=relay, settings=settings,
-            owner=owner, clock=now,
+            owner=owner, clock=now, only_own_runs=only_own_runs,
         )  # fmt: skip
         assistants = AssistantService(
             store=storage.assistants, graphs=self.graphs, runner=engine.runner, access=access, vault=vault, clock=now

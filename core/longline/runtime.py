@@ -78,9 +78,13 @@ class Runtime:
         self._urls = self.host.url_policies(self.settings)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[OpenServer]:
+    async def open(self, *, only_own_runs: bool = False) -> AsyncIterator[OpenServer]:
         """Open storage, start the workers and the plugins' parts; close all in reverse order. Raises StorageError,
-        StorageInUseError, SchemaTooNewError, PluginError."""
+        StorageInUseError, SchemaTooNewError, PluginError.
+
+        With `only_own_runs` it is a guest on a storage that servers share: it executes what is created in this process,
+        takes nothing off the queue, and starts no background task of a plugin, so that nobody else's run, cron or
+        delivery meets this process's code. A run that it has no room for waits for the servers."""
         settings = self.settings.section(ServerSettings)
         async with AsyncExitStack() as stack:
             stack.enter_context(_node_executor(settings.runs))
@@ -89,7 +93,7 @@ class Runtime:
             storage = await stack.enter_async_context(beside(self._saver, await self._sealed(connected)))
             broker = await stack.enter_async_context(self._broker_backend.connect(self._broker_url))
             mounts: list[ProtocolMount] = []
-            built = self._assembly().build(storage, broker, mounts)
+            built = self._assembly().build(storage, broker, mounts, only_own_runs=only_own_runs)
             server = built.server
             await _until_there(server.assistants.ensure_graph_assistants)
             mounts += self.host.protocols(server)
@@ -105,7 +109,8 @@ class Runtime:
             for lifespan in (*(mount.lifespan for mount in mounts), *(wrapper.lifespan for wrapper in wrappers)):
                 if lifespan is not None:
                     await stack.enter_async_context(lifespan())
-            await stack.enter_async_context(self._background(server))
+            if not only_own_runs:
+                await stack.enter_async_context(self._background(server))
             yield OpenServer(app=app, server=server, plugins=self.host.names)
 
     async def try_assembly(self, database: str) -> None:

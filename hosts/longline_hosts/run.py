@@ -1,4 +1,7 @@
-"""`longline run`: one run in the terminal, in this process, or on the server that owns the database."""
+"""`longline run`: one run in the terminal, in this process, or on the server that owns the database.
+
+Where servers share the database, this process is a guest there: the run executes here, and nothing else does.
+"""
 
 import asyncio
 import json
@@ -104,7 +107,7 @@ async def _run_here(runtime: Runtime, question: Question, transcript: Transcript
         if_not_exists="create",
         keep_thread=True,
     )
-    async with runtime.open() as opened:
+    async with runtime.open(only_own_runs=runtime.storage_backend.is_shared) as opened:
         run, reader = await opened.server.runs.watch(LOCAL, request)
         cancelling = _cancel_on_signal(opened, run)
         with reader:

@@ -1,4 +1,4 @@
-"""One server a module, and the Python SDK's two clients on it."""
+"""One server a module and storage, and the Python SDK's two clients on it."""
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -10,12 +10,20 @@ from langgraph_sdk import get_client, get_sync_client
 from tests.clients.node import copied_scripts, installed_packages
 from tests.clients.sdk import Sdk
 from tests.clients.served import Served, serve_project
+from tests.databases import Database
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+def database(request: pytest.FixtureRequest) -> Database:
+    """The storage of what is served."""
+    chosen: Database = request.param
+    return chosen
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Served]:
     """The project of this folder, served for the tests of one module."""
-    with serve_project(tmp_path_factory.mktemp("project")) as served:
+    with serve_project(tmp_path_factory.mktemp("project"), database=database) as served:
         yield served
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from tests.databases import Database, database_arguments
 from tests.processes import ServerProcess, running, wait_for
 
 PROJECT = Path(__file__).with_name("project")
@@ -42,11 +43,16 @@ class Gate:
         self.path.touch()
 
 
-@contextmanager
-def serve_project(folder: Path, *arguments: str) -> Iterator[Served]:
-    """The project, copied into the folder and served from there."""
+def copy_project(folder: Path) -> None:
+    """The project, in a folder of its own, with all gates closed."""
     shutil.copytree(PROJECT, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "gates").mkdir()
-    with running(folder, *arguments) as process:
+
+
+@contextmanager
+def serve_project(folder: Path, *arguments: str, database: Database = "sqlite") -> Iterator[Served]:
+    """The project, copied into the folder and served from there."""
+    copy_project(folder)
+    with database_arguments(database) as where, running(folder, *arguments, *where) as process:
         wait_for(lambda: "graphs loaded" in process.output, "loading the graphs", 60)
         yield Served(process, folder)

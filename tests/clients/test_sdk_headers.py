@@ -9,6 +9,7 @@ from langgraph_sdk import get_client, get_sync_client
 from langgraph_sdk.errors import AuthenticationError, NotFoundError
 
 from tests.clients.served import Served, serve_project
+from tests.databases import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -41,12 +42,12 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def guarded(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Served]:
     """A server that wants to know who calls."""
     folder: Path = tmp_path_factory.mktemp("guarded")
     (folder / "who.py").write_text(AUTH)
     (folder / "langgraph.auth.json").write_text(json.dumps(CONFIG))
-    with serve_project(folder, "--config", "langgraph.auth.json") as served:
+    with serve_project(folder, "--config", "langgraph.auth.json", database=database) as served:
         yield served
 
 

@@ -18,6 +18,7 @@ from websockets.asyncio.client import connect
 
 from tests.clients.sdk import Sdk, calls
 from tests.clients.served import Served, serve_project
+from tests.databases import Database
 
 pytestmark = pytest.mark.anyio
 
@@ -26,11 +27,11 @@ TRANSPORTS = pytest.mark.parametrize("transport", ["sse", "websocket"])
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, database: Database) -> Iterator[Served]:
     """The project, with runs that say everything to protocol v2."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "longline.toml").write_text(EVERY_MODE)
-    with serve_project(folder) as served:
+    with serve_project(folder, database=database) as served:
         yield served
 
 

@@ -1,4 +1,4 @@
-"""The recorded transcripts of the LangGraph Server API, group by group, against `longline dev`.
+"""The recorded transcripts of the LangGraph Server API, group by group, against `longline dev` on each storage.
 
 The recording lies beside the repository, in `../shared/contract`: `capture.py` plays the requests, `compare.py` judges
 the answers. A play, which is one group or all of a small profile, has a server and a database of its own. The longest,
@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.databases import DATABASES, Database, database_arguments
 from tests.processes import ServerProcess, running, wait_for
 
 HERE = Path(__file__).parent
@@ -59,11 +60,14 @@ def _kit(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _capture(folder: Path, profile: str, groups: str) -> Path:
+def _capture(folder: Path, profile: str, groups: str, database: Database) -> Path:
     """The transcripts of some groups, from a server with an empty database."""
     project, out = folder / "graphs", folder / "transcripts"
     shutil.copytree(KIT / "graphs", project)
-    with running(project, "--config", CONFIGS[profile]) as server:
+    with (
+        database_arguments(database) as arguments,
+        running(project, "--config", CONFIGS[profile], *arguments) as server,
+    ):
         _warm(server)
         asked = ("--profile", profile, "--out", str(out), "--only", *groups.split())
         played = _kit("capture.py", "--base", server.url, *asked)
@@ -87,9 +91,10 @@ def _compare(transcripts: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize("database", DATABASES)
 @pytest.mark.parametrize(("profile", "groups"), PLAYS)
-def test_every_answer_is_as_recorded(profile: str, groups: str, tmp_path: Path) -> None:
-    judged = _compare(_capture(tmp_path, profile, groups))
+def test_every_answer_is_as_recorded(profile: str, groups: str, database: Database, tmp_path: Path) -> None:
+    judged = _compare(_capture(tmp_path, profile, groups, database))
     assert judged
     different = {name: found["different"] for name, found in judged.items() if found["level"] == "different"}
     unexpected = {name: findings for name, findings in different.items() if name not in KNOWN}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import Final
 
 import httpx
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from tests.faults.project import effects, write_project
-from tests.postgres import OwnServer, own_server
+from tests.postgres import OwnServer
 from tests.processes import LONGLINE, free_port, wait_for
 
 START_SECONDS: Final = 60.0
@@ -110,10 +112,18 @@ class Replica:
 class Cluster:
     """Replicas of one project on one database."""
 
-    def __init__(self, folder: Path, postgres: OwnServer, settings: Mapping[str, Mapping[str, object]], count: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        postgres: OwnServer,
+        settings: Mapping[str, Mapping[str, object]],
+        *,
+        count: int,
+        database: str,
+    ) -> None:
         self.folder = write_project(folder)
         self.postgres = postgres
-        self.database = postgres.url
+        self.database = database
         merged = {"protocol_langgraph": {"heartbeat_seconds": _HEARTBEAT_SECONDS}, **settings}
         env = {
             f"LONGLINE_{section.upper()}__{key.upper()}": str(value)
@@ -158,6 +168,63 @@ class Cluster:
         """What the steps wrote down, in order: the lines that have these values."""
         return [line for line in effects(self.folder) if all(line[key] == value for key, value in wanted.items())]
 
+    def create(self, replica: Replica, graph_id: str, thread_id: str, label: str, **body: object) -> str:
+        """Put a run on a thread by asking this replica, once; its id."""
+        asked = {
+            "assistant_id": graph_id, "input": {"label": label, "hold": f"go-{label}"}, "if_not_exists": "create",
+            "metadata": {"label": label, "graph": graph_id}, "stream_mode": ["values", "updates", "custom"],
+            "stream_resumable": True, **body,
+        }  # fmt: skip
+        answer = httpx.post(f"{replica.url}/threads/{thread_id}/runs", json=asked, timeout=10)
+        answer.raise_for_status()
+        return str(answer.json()["run_id"])
+
+    def let_go(self, label: str) -> None:
+        """The steps of a run that wait for the test go on."""
+        (self.folder / f"go-{label}").touch()
+
+    def wait_step(self, run_id: str, step: str, *, attempt: int = 1, seconds: float = 20.0) -> dict:
+        """Until an attempt of the run has begun this step; what it wrote down."""
+
+        def begun() -> list[dict]:
+            return self.effects(run=run_id, step=step, attempt=attempt, what="begin")
+
+        return wait_for(begun, f"step {step} of attempt {attempt} of run {run_id}", seconds)[0]
+
+    def wait_ended(self, run_id: str, seconds: float = 20.0) -> dict:
+        """Until a run has ended; its row."""
+
+        def ended() -> dict | None:
+            row = self.run_row(run_id)
+            return row if row["status"] not in ("pending", "running") else None
+
+        return wait_for(ended, f"the end of run {run_id}", seconds)
+
+    def kept(self, thread_id: str) -> dict[str, list[dict]]:
+        """Everything that the database holds of a thread."""
+        of_runs = "run_id IN (SELECT run_id FROM longline.runs WHERE thread_id = %s)"
+        of_thread = "thread_id = %s"
+        return {
+            "runs": self.rows(f"SELECT * FROM longline.runs WHERE {of_thread} ORDER BY position", thread_id),
+            "events": self.rows(
+                f"SELECT * FROM longline.events WHERE {of_runs} ORDER BY run_id, attempt, seq", thread_id
+            ),
+            "checkpoints": self.rows(
+                f"SELECT * FROM longline.checkpoints WHERE {of_thread} ORDER BY checkpoint_id", thread_id
+            ),
+            "writes": self.rows(
+                f"SELECT * FROM longline.checkpoint_writes WHERE {of_thread} ORDER BY checkpoint_id, task_id, idx",
+                thread_id,
+            ),
+            "threads": self.rows(f"SELECT * FROM longline.threads WHERE {of_thread}", thread_id),
+        }
+
+    def state(self, thread_id: str) -> dict:
+        """What a thread holds; `hold`, which undisturbed runs have not, left out."""
+        row = self.row('SELECT "values" FROM longline.threads WHERE thread_id = %s', thread_id)
+        values = json.loads(bytes(row["values"]))
+        return {key: value for key, value in values.items() if key != "hold"}
+
     def worker_of(self, run_id: str) -> Replica:
         """The replica where the newest attempt of a run has begun a step."""
         pid = self.effects(run=run_id, what="begin")[-1]["pid"]
@@ -171,18 +238,19 @@ class Cluster:
 @contextmanager
 def running_cluster(
     folder: Path,
+    postgres: OwnServer,
     *,
     count: int = 3,
     settings: Mapping[str, Mapping[str, object]] | None = None,
-    postgres: OwnServer | None = None,
-    options: Sequence[str] = (),
+    database: str | None = None,
 ) -> Iterator[Cluster]:
-    """A ready cluster on a Postgres of its own (with these options), or on one that is there already."""
-    if postgres is None:
-        with own_server(*options) as made, running_cluster(folder, count=count, settings=settings, postgres=made) as it:
-            yield it
-        return
-    cluster = Cluster(folder, postgres, settings or {}, count)
+    """A ready cluster on a new database of this server, or on one that is there already."""
+    if database is None:
+        name = f"faults_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        database = postgres.url_of(name)
+    cluster = Cluster(folder, postgres, settings or {}, count=count, database=database)
     try:
         cluster.start()
         yield cluster
@@ -213,9 +281,9 @@ def expected_states(folder: Path, threads: Sequence[Sequence[tuple[str, str]]]) 
         "from langgraph.checkpoint.memory import InMemorySaver\n"
         "async def one(thread, number):\n"
         "    saver, states = InMemorySaver(), []\n"
-        "    for graph_id, label in thread:\n"
+        "    for turn, (graph_id, label) in enumerate(thread):\n"
         "        graph = getattr(graphs, graph_id).copy(update={'checkpointer': saver})\n"
-        "        config = {'configurable': {'thread_id': str(number)}, 'metadata': {'run_id': label}}\n"
+        "        config = {'configurable': {'thread_id': str(number)}, 'metadata': {'run_id': str(turn)}}\n"
         "        states.append(await graph.ainvoke({'label': label}, config))\n"
         "    return states\n"
         "async def main():\n"

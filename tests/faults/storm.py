@@ -289,9 +289,7 @@ def _judge_states(cluster: Cluster, runs: Sequence[dict], told: Told, figures: F
     figures.faults += [f"thread {fork['thread_id']} has {fork['n']} checkpoints after one" for fork in forks]
 
 
-def _judge_events(
-    cluster: Cluster, runs: dict[str, dict], readings: Sequence[Reading], figures: Figures
-) -> None:
+def _judge_events(cluster: Cluster, runs: dict[str, dict], readings: Sequence[Reading], figures: Figures) -> None:
     """No hole in what is stored, and every reader got exactly that."""
     stored: dict[str, list[dict]] = {}
     for row in cluster.rows("SELECT * FROM longline.events ORDER BY run_id, attempt, seq"):
@@ -311,10 +309,11 @@ def _judge_events(
         if run["resumable"] and run_id not in stored:
             figures.faults.append(f"run {run_id} has no events")
     for reading in readings:
-        _judge_reading(reading, stored.get(reading.run_id, []), figures)
+        judge_reading(reading, stored.get(reading.run_id, []), figures)
 
 
-def _judge_reading(reading: Reading, rows: Sequence[dict], figures: Figures) -> None:
+def judge_reading(reading: Reading, rows: Sequence[dict], figures: Figures) -> None:
+    """Add what one reader got to the figures: it must be the stored events of its run, from where it began."""
     figures.readers += 1
     figures.resumes += max(0, reading.connections - 1)
     figures.readers_of_several += len(reading.replicas) > 1

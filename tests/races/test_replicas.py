@@ -1,8 +1,6 @@
 """Several servers on one database: whoever is asked, the answer is the same, and nobody waits for a poll."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 import orjson
 import psycopg
@@ -11,88 +9,26 @@ import pytest
 from longline.auth.principal import LOCAL
 from longline.errors import ThreadBusyError
 from longline.events import relay
-from longline.events.replay import RunReader
-from longline.graphs.definition import GraphDefinition
-from longline.graphs.registry import GraphRegistry
-from longline.models.events import EventId, RunEnding, RunEvent
+from longline.models.events import EventId
 from longline.models.runs import CancelRequest, RunStatus
-from longline.runtime import Runtime
 from longline.services.run_requests import RunRequest
-from longline.services.server import Server
-from tests.postgres import fresh_database, migrated_template, server_url
 from tests.races.graphs import Gate, gated
+from tests.races.replicas import (
+    OpenReplicas,
+    database_url,
+    everything,
+    no_net,
+    occupied,
+    open_replicas,
+    template,
+    thread_on,
+)
+
+__all__ = ["database_url", "no_net", "open_replicas", "template"]  # fixtures
 
 pytestmark = pytest.mark.anyio
 
 INTERRUPT = CancelRequest(action="interrupt", reason="enough")
-OpenReplicas = Callable[..., AbstractAsyncContextManager[list[Server]]]
-
-
-@pytest.fixture(scope="session")
-def template() -> str:
-    return migrated_template(server_url())
-
-
-@pytest.fixture
-def database_url(template: str) -> Iterator[str]:
-    with fresh_database(server_url(), template) as url:
-        yield url
-
-
-@pytest.fixture
-def no_net(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only signals wake readers: what would be found by looking again after a while, is not."""
-    monkeypatch.setattr(relay, "_NET_SECONDS", 600.0)
-
-
-@pytest.fixture
-def open_replicas(database_url: str) -> OpenReplicas:
-    """`open_replicas({"graph id": graph, …}, 3, runs=…)`: so many servers on one database."""
-
-    @asynccontextmanager
-    async def opened(graphs: dict[str, object], count: int = 2, **server: object) -> AsyncIterator[list[Server]]:
-        values = {"server": {"database": database_url, "drain_seconds": 0, "runs": 2, **server}}
-        async with AsyncExitStack() as stack:
-            servers = []
-            for _ in range(count):
-                runtime = Runtime(["storage_postgres"], values)
-                runtime.graphs = GraphRegistry(
-                    {
-                        graph_id: GraphDefinition(graph_id=graph_id, origin="the test", load=lambda graph=graph: graph)
-                        for graph_id, graph in graphs.items()
-                    }
-                )
-                servers.append((await stack.enter_async_context(runtime.open())).server)
-            yield servers
-
-    return opened
-
-
-async def everything(reader: RunReader) -> list[RunEvent]:
-    """All events until the end, and the reader is closed."""
-    events: list[RunEvent] = []
-    async with asyncio.timeout(30):
-        while batch := await reader.read(30):
-            events += batch
-    reader.close()
-    return events
-
-
-@asynccontextmanager
-async def occupied(server: Server, graph_id: str, gate: Gate) -> AsyncIterator[None]:
-    """The server has no room, so that others must execute what it takes."""
-    async with asyncio.timeout(30):
-        for _ in range(2):
-            await server.runs.create(LOCAL, RunRequest(assistant=graph_id, input={}))
-        while server.scheduler.running_count < 2:
-            await gate.reached.wait()
-            await asyncio.sleep(0.01)
-    yield
-    gate.opened.set()
-
-
-async def thread_on(server: Server) -> str:
-    return (await server.threads.create(LOCAL)).thread_id
 
 
 @pytest.mark.parametrize("resumable", [False, True])
@@ -102,7 +38,7 @@ async def test_a_stream_is_whole_where_another_server_executes_the_run(
 ) -> None:
     block, gate = Gate(), Gate()
     gate.opened.set()
-    async with open_replicas({"block": gated(block), "gated": gated(gate)}) as (here, there):
+    async with open_replicas({"block": gated(block), "gated": gated(gate)}) as (here, _):
         async with occupied(here, "block", block):
             thread_id = None if temporary else await thread_on(here)
             request = RunRequest(
@@ -123,9 +59,9 @@ async def test_who_waits_is_told_by_a_signal_when_the_run_ends_elsewhere(
     open_replicas: OpenReplicas, no_net: None
 ) -> None:
     block, gate = Gate(), Gate()
-    async with open_replicas({"block": gated(block), "gated": gated(gate)}) as (here, there):
+    async with open_replicas({"block": gated(block), "gated": gated(gate)}) as (here, _):
         async with occupied(here, "block", block):
-            run, reader = await here.runs.watch(
+            _, reader = await here.runs.watch(
                 LOCAL, RunRequest(assistant="gated", input={"name": "a"}), only_end=True
             )
             async with asyncio.timeout(30):
@@ -143,7 +79,7 @@ async def test_a_run_whose_creation_takes_long_is_not_taken_for_one_that_is_gone
     monkeypatch.setattr(relay, "_NET_SECONDS", 0.05)
     block, gate = Gate(), Gate()
     gate.opened.set()
-    async with open_replicas({"block": gated(block), "gated": gated(gate)}) as (here, there):
+    async with open_replicas({"block": gated(block), "gated": gated(gate)}) as (here, _):
         thread_id = await thread_on(here)
         looks, look_at_all = asyncio.Semaphore(0), here.runs._relay._look_at_all
         monkeypatch.setattr(here.runs._relay, "_look_at_all", lambda: (look_at_all(), looks.release()))
@@ -219,7 +155,9 @@ async def test_a_run_is_cancelled_from_any_server_and_everybody_is_told(
         local, remote = await everything(reader), await everything(elsewhere)
         assert reader.end.status is elsewhere.end.status is status
         ids = [event.event_id for event in remote]
-        if action == "rollback":  # what was kept of it is erased with it: a reader that had not come so far gets the rest
+        if (
+            action == "rollback"
+        ):  # what was kept of it is erased with it: a reader that had not come so far gets the rest
             assert ids == [event.event_id for event in local][-len(ids) :]
         else:
             assert ids == [event.event_id for event in local]
@@ -305,50 +243,3 @@ async def test_a_new_run_displaces_one_that_another_server_executes(
         assert steps == [*kept, "before", "gate of new", "after"]
         displaced.close()
         reader.close()
-
-
-async def test_a_thread_is_followed_wherever_its_runs_execute(open_replicas: OpenReplicas, no_net: None) -> None:
-    gate = Gate()
-    async with open_replicas({"gated": gated(gate)}) as (one, two):
-        thread_id = await thread_on(one)
-        reader = await one.thread_streams.follow(LOCAL, thread_id)
-        for resumable in (False, True):
-            request = RunRequest(
-                assistant="gated", thread_id=thread_id, input={"name": "a"}, stream_modes=("updates",),
-                resumable=resumable,
-            )  # fmt: skip
-            gate.opened.set()
-            run = await two.runs.create(LOCAL, request)
-            entries = []
-            async with asyncio.timeout(30):
-                while not entries or not isinstance(entries[-1], RunEnding):
-                    entries += await reader.read(30)
-            assert [entry.mode for entry in entries[:-1]] == ["metadata", "updates", "updates", "updates"]
-            assert entries[-1].run_id == run.run_id
-            assert entries[-1].status is RunStatus.SUCCESS
-        await two.threads.update_state(LOCAL, thread_id, values={"steps": ["by hand"]})
-        (update,) = await reader.read(30)
-        assert update.state.values["steps"][-1] == "by hand"
-        await two.threads.delete(LOCAL, thread_id)
-        assert await reader.read(30) == []
-        reader.close()
-
-
-async def test_without_signals_everything_still_arrives(open_replicas: OpenReplicas) -> None:
-    block, gate = Gate(), Gate()
-    gate.opened.set()
-    async with open_replicas({"block": gated(block), "gated": gated(gate)}, broker="memory://") as (here, there):
-        async with occupied(here, "block", block):
-            request = RunRequest(assistant="gated", input={"name": "a"}, stream_modes=("updates",))
-            _, reader = await here.runs.watch(LOCAL, request)
-            events = await everything(reader)
-        assert [event.seq for event in events] == [1, 2, 3, 4]
-        assert orjson.loads(reader.end.result)["steps"] == ["before", "gate of a", "after"]
-
-
-async def test_servers_that_start_together_share_the_assistants_of_their_graphs(open_replicas: OpenReplicas) -> None:
-    gate = Gate()
-    gate.opened.set()
-    async with open_replicas({"gated": gated(gate)}, 3) as servers:
-        found = {(await server.assistants.resolve(LOCAL, "gated")).assistant_id for server in servers}
-        assert len(found) == 1

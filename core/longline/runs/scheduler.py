@@ -42,7 +42,8 @@ class _State:
 
 
 class Scheduler:
-    """Executes up to `runs` runs at once. `owner` names this process in leases, unlike any other process, ever."""
+    """Executes up to `runs` runs at once. `owner` names this process in leases, unlike any other process, ever. With
+    `only_own_runs` it takes none off the queue: it executes what is created in this process while there is room."""
 
     def __init__(  # the parts of scheduling, each named
         self,
@@ -55,6 +56,7 @@ class Scheduler:
         settings: ServerSettings,
         owner: str,
         clock: Clock,
+        only_own_runs: bool = False,
     ) -> None:
         self._queue = queue
         self._engine = engine
@@ -63,6 +65,7 @@ class Scheduler:
         self._relay = relay
         self._settings = settings
         self._clock = clock
+        self._only_own_runs = only_own_runs
         self._state = _State()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -136,9 +139,10 @@ class Scheduler:
         self._heartbeat.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(WORK_TOPIC))
                 group.create_task(self._listen(CANCEL_TOPIC))
-                group.create_task(self._claim_forever())
+                if not self._only_own_runs:
+                    group.create_task(self._listen(WORK_TOPIC))
+                    group.create_task(self._claim_forever())
         finally:
             await self._heartbeat.stop()
 

@@ -235,7 +235,7 @@ class StorageBackend:
     migrate: Callable[[str], Awaitable[Sequence[str]]]
     """Bring the schema up to date without serving; the names of the migrations that ran."""
     pending: Callable[[str], Awaitable[Sequence[str]]] | None = None
-    """The names of the migrations that `migrate` would run now, in order; changes nothing, and makes nothing that is not
-    there yet. Raises as `connect`. None: this kind cannot tell."""
+    """The names of the migrations that `migrate` would run now, in order; changes nothing, and makes nothing that is
+    not there yet. Raises as `connect`. None: this kind cannot tell."""
     is_shared: bool = False
     """Whether several processes may have one database open at once. Its storages declare Capability.SHARED then."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from langchain_core.runnables import RunnableConfig
@@ -21,16 +21,17 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from psycopg.rows import DictRow
 
-from longline.errors import LeaseLostError
 from longline.models.runs import Lease
 from longline.settings import SerdeSettings
-from longline_storage_postgres.channel_values import decode_metadata, encode_metadata, joined, split
+from longline_storage_postgres.channel_values import encode_metadata, split
+from longline_storage_postgres.checkpoint_rows import key_of, load_tuple
+from longline_storage_postgres.checkpoint_writes import Write, done, pruned, stored
 from longline_storage_postgres.connections import Connection
 from longline_storage_postgres.database import Database, Work
 from longline_storage_postgres.fencing import hold, require_idle
 from longline_storage_postgres.histories import read_history
 from longline_storage_postgres.patience import Patience
-from longline_storage_postgres.pruning import kept_checkpoints, needed_checkpoints
+from longline_storage_postgres.pruning import needed_checkpoints
 from longline_storage_postgres.serializer import make_serializer
 from longline_storage_postgres.statements import load_statements
 
@@ -40,9 +41,6 @@ _SQL = load_statements("checkpoints")
 _THREADS = load_statements("threads")
 
 _ROWS_PER_READ: Final = 32  # how many checkpoints of a list are in memory at once
-
-Write = Callable[[Connection, Lease | None], Awaitable[None]]
-"""A write with the lease that must stand for it. Raises LeaseLostError."""
 
 
 class FencedPostgresSaver(AsyncPostgresSaver):
@@ -111,7 +109,7 @@ class FencedPostgresSaver(AsyncPostgresSaver):
         row = await self._read(work)
         if row is None:
             return None
-        loaded = self._load(row)
+        loaded = load_tuple(row, self.serde)
         return loaded._replace(config=config) if wanted else loaded
 
     async def alist(
@@ -140,7 +138,7 @@ class FencedPostgresSaver(AsyncPostgresSaver):
         keys = await self._read(work)
         for start in range(0, len(keys), _ROWS_PER_READ):
             for row in await self._read_all(keys[start : start + _ROWS_PER_READ]):
-                yield self._load(row)
+                yield load_tuple(row, self.serde)
 
     async def aput(
         self,
@@ -153,13 +151,13 @@ class FencedPostgresSaver(AsyncPostgresSaver):
         thread_id = config["configurable"]["thread_id"]
         checkpoint_ns = config["configurable"]["checkpoint_ns"]
         described = get_checkpoint_metadata(config, metadata)
-        stored, blobs = split(checkpoint, new_versions, self.serde)
+        text, blobs = split(checkpoint, new_versions, self.serde)
         row = {
             "thread_id": str(thread_id),
             "checkpoint_ns": checkpoint_ns,
             "checkpoint_id": checkpoint["id"],
             "parent_checkpoint_id": config["configurable"].get("checkpoint_id"),
-            "checkpoint": stored,
+            "checkpoint": text,
             "metadata": encode_metadata(described),
             "run_id": self._run_id(described),
             "channels": blobs.channels,
@@ -167,7 +165,7 @@ class FencedPostgresSaver(AsyncPostgresSaver):
             "types": blobs.types,
             "blobs": blobs.data,
         }
-        await self._write_alone(_stored("put", row))
+        await self._write_alone(stored("put", row))
         return {
             "configurable": {
                 "thread_id": thread_id,
@@ -199,21 +197,21 @@ class FencedPostgresSaver(AsyncPostgresSaver):
             "types": [kind for _, kind, _ in rows.values()],
             "blobs": [data for _, _, data in rows.values()],
         }
-        await self._write_alone(_stored("replace_writes" if replaces else "put_writes", row))
+        await self._write_alone(stored("replace_writes" if replaces else "put_writes", row))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """See BaseCheckpointSaver. Raises LeaseLostError."""
-        await self._write(_done("delete_thread", {"thread_id": str(thread_id)}))
+        await self._write(done("delete_thread", {"thread_id": str(thread_id)}))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """See BaseCheckpointSaver. What the runs answered to earlier questions goes too, copies on other threads stay.
         Raises LeaseLostError."""
-        await self._write(_done("delete_of_runs", {"run_ids": [str(run_id) for run_id in run_ids]}))
+        await self._write(done("delete_of_runs", {"run_ids": [str(run_id) for run_id in run_ids]}))
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """See BaseCheckpointSaver. The whole chain is copied. Raises LeaseLostError."""
         row = {"thread_id": str(source_thread_id), "new_thread_id": str(target_thread_id)}
-        copies = [_done(name, row) for name in ("copy_checkpoints", "copy_blobs", "copy_writes")]
+        copies = [done(name, row) for name in ("copy_checkpoints", "copy_blobs", "copy_writes")]
         await self._write(*copies, is_one_state=True)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
@@ -224,7 +222,7 @@ class FencedPostgresSaver(AsyncPostgresSaver):
             if strategy == "delete":
                 await self.adelete_thread(thread_id)
             else:
-                await self._write(_pruned(thread_id), is_one_state=True)
+                await self._write(pruned(thread_id), is_one_state=True)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -298,26 +296,8 @@ class FencedPostgresSaver(AsyncPostgresSaver):
         async def work(connection: Connection) -> list[DictRow]:
             return await (await connection.execute(sql, wanted, binary=True)).fetchall()
 
-        found = {_key(row): row for row in await self._read(work)}
-        return [found[_key(key)] for key in keys if _key(key) in found]
-
-    def _load(self, row: DictRow) -> CheckpointTuple:
-        place = {"thread_id": row["thread_id"], "checkpoint_ns": row["checkpoint_ns"]}
-        parent = row["parent_checkpoint_id"]
-        values = list(zip(row["types"] or (), row["blobs"] or (), strict=True))
-        writes = zip(row["write_types"] or (), row["write_blobs"] or (), strict=True)
-        return CheckpointTuple(
-            config={"configurable": {**place, "checkpoint_id": row["checkpoint_id"]}},
-            checkpoint=joined(row["checkpoint"], row["channels"] or (), values, self.serde),
-            metadata=decode_metadata(row["metadata"]),
-            parent_config={"configurable": {**place, "checkpoint_id": parent}} if parent else None,
-            pending_writes=[
-                (task_id, channel, self.serde.loads_typed(write))
-                for task_id, channel, write in zip(
-                    row["task_ids"] or (), row["write_channels"] or (), writes, strict=True
-                )
-            ],
-        )
+        found = {key_of(row): row for row in await self._read(work)}
+        return [found[key_of(key)] for key in keys if key_of(key) in found]
 
     def _run_id(self, metadata: CheckpointMetadata) -> str | None:
         """Which run a row belongs to: the one that holds the lease, else what the graph was told."""
@@ -325,45 +305,6 @@ class FencedPostgresSaver(AsyncPostgresSaver):
             return self.lease.run_id
         run_id = metadata.get("run_id")
         return str(run_id) if run_id else None
-
-
-def _stored(name: str, row: Mapping[str, object]) -> Write:
-    async def write(connection: Connection, lease: Lease | None) -> None:
-        whose = {
-            "lease_run_id": lease.run_id if lease is not None else None,
-            "attempt": lease.attempt if lease is not None else None,
-            "owner": lease.owner if lease is not None else None,
-        }
-        found = await (await connection.execute(_SQL[name], {**row, **whose})).fetchone()
-        if lease is not None and (found is None or not found["is_stored"]):
-            raise LeaseLostError(lease.run_id, lease.attempt)
-
-    return write
-
-
-def _done(name: str, row: Mapping[str, object]) -> Write:
-    async def write(connection: Connection, lease: Lease | None) -> None:  # noqa: ARG001  # held by the transaction
-        await connection.execute(_SQL[name], row)
-
-    return write
-
-
-def _pruned(thread_id: str) -> Write:
-    async def write(connection: Connection, lease: Lease | None) -> None:  # noqa: ARG001  # held by the transaction
-        kept = sorted(await kept_checkpoints(connection, thread_id))
-        row = {
-            "thread_id": thread_id,
-            "kept_ns": [namespace for namespace, _ in kept],
-            "kept_ids": [checkpoint_id for _, checkpoint_id in kept],
-        }
-        for name in ("delete_other_checkpoints", "delete_other_writes", "delete_unused_blobs"):
-            await connection.execute(_SQL[name], row)
-
-    return write
-
-
-def _key(row: DictRow) -> tuple[str, str, str]:
-    return row["thread_id"], row["checkpoint_ns"], row["checkpoint_id"]
 
 
 def _text(value: object) -> str | None:

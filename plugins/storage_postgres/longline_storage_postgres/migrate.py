@@ -1,14 +1,15 @@
 """Numbered migrations under a lock: however many servers start at once, each migration runs once.
 
 The first line of each says from which number on the code can work with what it leaves behind: servers of the version
-before go on, and start again, while others migrate. What breaks older code comes a version after the code that no longer
-needs it.
+before go on, and start again, while others migrate. What breaks older code comes a version after the code that no
+longer needs it.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+
 from longline.errors import SchemaTooNewError
 from longline_storage_postgres.connections import Connection, connect, direct_url, place_of
 from longline_storage_postgres.errors import UnmarkedMigrationError, translated

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import resources
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _MARK = "-- name: "
 
@@ -14,5 +14,5 @@ def load_statements(noun: str) -> Mapping[str, LiteralString]:
     for block in text.split(_MARK)[1:]:
         name, _, body = block.partition("\n")
         kept = "\n".join(line for line in body.splitlines() if not line.startswith("--")).strip()
-        statements[name.strip()] = cast("LiteralString", kept)  # a file of this package, never input
+        statements[name.strip()] = kept
     return statements

@@ -34,7 +34,11 @@ class Remembering:
 
 def service(store: Remembering, **threads: object) -> RetentionService:
     return RetentionService(
-        store=store, herald=Herald(EventHub()), threads=ThreadsSettings(**threads), items=ItemsSettings(), clock=lambda: NOW
+        store=store,
+        herald=Herald(EventHub()),
+        threads=ThreadsSettings(**threads),
+        items=ItemsSettings(),
+        clock=lambda: NOW,
     )
 
 

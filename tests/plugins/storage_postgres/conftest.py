@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 
 import pytest
+from tests.postgres import fresh_database, migrated_template, server_url
 
 from longline.storage.protocols import Storage
 from longline_storage_postgres.backends import postgres_backend
 from longline_storage_postgres.settings import PostgresSettings
-from tests.postgres import fresh_database, migrated_template, server_url
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,11 @@ from longline.testing.storage_filters import FilterContract
 from longline.testing.storage_items import ItemsContract
 from longline.testing.storage_queue import RunQueueContract
 from longline.testing.storage_records import RunRecordContract
-from longline.testing.storage_restart import RestartContract
 from longline.testing.storage_relay import RelayContract
+from longline.testing.storage_restart import RestartContract
 from longline.testing.storage_retention import RetentionContract
-from longline.testing.storage_shared import SharedStorageContract
+from longline.testing.storage_shared import SharedCollectionContract, SharedCronContract
+from longline.testing.storage_shared_retention import SharedRetentionContract
 from longline.testing.storage_shared_runs import SharedRunContract
 from longline.testing.storage_state_writes import StateWritesContract
 from longline.testing.storage_threads import ThreadSearchContract, ThreadStoreContract
@@ -81,7 +82,6 @@ class TestRestart(RestartContract):
     pass
 
 
-
 class TestCounts(CountsContract):
     pass
 
@@ -94,7 +94,15 @@ class TestStateWrites(StateWritesContract):
     pass
 
 
-class TestShared(SharedStorageContract):
+class TestSharedCrons(SharedCronContract):
+    pass
+
+
+class TestSharedCollections(SharedCollectionContract):
+    pass
+
+
+class TestSharedRetention(SharedRetentionContract):
     pass
 
 

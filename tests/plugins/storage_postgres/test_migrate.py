@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from tests.postgres import fresh_database
 
 from longline.errors import SchemaTooNewError
 from longline_storage_postgres import migrate
@@ -12,7 +13,6 @@ from longline_storage_postgres.backends import postgres_backend
 from longline_storage_postgres.errors import UnmarkedMigrationError
 from longline_storage_postgres.migrate import migrations, pending_migrations, run_migrations
 from longline_storage_postgres.settings import PostgresSettings
-from tests.postgres import fresh_database
 
 pytestmark = pytest.mark.anyio
 
