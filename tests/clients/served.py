@@ -26,7 +26,7 @@ class Served:
 
     def gate(self) -> "Gate":
         """A closed gate of its own name."""
-        return Gate(self.folder / "gates" / f"gate-{uuid4().hex[:8]}")
+        return new_gate(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class Gate:
 
     def open(self) -> None:
         self.path.touch()
+
+
+def new_gate(folder: Path) -> Gate:
+    """A closed gate of its own name, for the graphs of a project in this folder."""
+    return Gate(folder / "gates" / f"gate-{uuid4().hex[:8]}")
 
 
 def copy_project(folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
@@ -57,6 +58,29 @@ def test_development_works_on_it_and_run_does_beside_it(project: Project, databa
         done = longline(folder, "run", "g", "{}", "--database", database)
         assert done.returncode == 0, done.stderr
         assert server.stop() == 0
+
+
+def test_run_leaves_what_others_queued_and_ctrl_c_ends_its_own(project: Project, database: str) -> None:
+    slow = "import asyncio\nasync def wait(state):\n    print('it waits', flush=True)\n    await asyncio.sleep(300)\n"
+    slow += "slow = StateGraph(State).add_node('wait', wait).add_edge(START, 'wait').compile()\n"
+    folder = project({"g": "./g.py:g", "slow": "./g.py:slow"}, {"g.py": f"{SAYS}\ng = says('fish').compile()\n{slow}"})
+    with serving(folder, "--database", database) as server:
+        delayed = {"assistant_id": "g", "input": {}, "after_seconds": 1}
+        thread = httpx.post(f"{server.url}/threads", json={}).json()["thread_id"]
+        queued = httpx.post(f"{server.url}/threads/{thread}/runs", json=delayed).json()["run_id"]
+        server.kill()
+    with running(folder, "run", "slow", "{}", "--database", database) as command:
+        command.wait_for("it waits")
+        with psycopg.connect(database) as connection:
+            wait_until_due = "SELECT pg_sleep_until(not_before + interval '1 ms') FROM longline.runs WHERE run_id = %s"
+            connection.execute(wait_until_due, [queued])
+        done = longline(folder, "run", "g", "{}", "--database", database)
+        assert json.loads(done.stdout) == {"said": "fish"}
+        assert command.stop(signal.SIGINT) == 130
+        assert "cancelled" in command.output
+    with psycopg.connect(database) as connection:
+        runs = connection.execute("SELECT run_id = %s, status, attempt FROM longline.runs", [queued]).fetchall()
+    assert sorted(runs) == [(False, "interrupted", 1), (False, "success", 1), (True, "pending", 0)]
 
 
 def test_workers_share_it_and_one_that_is_killed_costs_no_run(project: Project, database: str) -> None:

@@ -43,8 +43,13 @@ def open_replicas(database_url: str) -> OpenReplicas:
     """`open_replicas({"graph id": graph, …}, 3, runs=…)`: so many servers on one database."""
 
     @asynccontextmanager
-    async def opened(graphs: dict[str, object], count: int = 2, **server: object) -> AsyncIterator[list[Server]]:
-        values = {"server": {"database": database_url, "drain_seconds": 0, "runs": 2, **server}}
+    async def opened(
+        graphs: dict[str, object], count: int = 2, *, postgres: dict[str, object] | None = None, **server: object
+    ) -> AsyncIterator[list[Server]]:
+        values = {
+            "server": {"database": database_url, "drain_seconds": 0, "runs": 2, **server},
+            "storage_postgres": postgres or {},
+        }
         async with AsyncExitStack() as stack:
             servers = []
             for _ in range(count):

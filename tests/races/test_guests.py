@@ -57,9 +57,7 @@ def open_guest(database_url: str, started: list[str], monkeypatch: pytest.Monkey
                 for graph_id, graph in graphs.items()
             }
         )
-        monkeypatch.setattr(
-            runtime.host, "background_tasks", lambda server: [BackgroundTask(name="sweep", run=start)]
-        )
+        monkeypatch.setattr(runtime.host, "background_tasks", lambda server: [BackgroundTask(name="sweep", run=start)])
         async with runtime.open(only_own_runs=True) as guest:
             yield guest.server
 
@@ -102,7 +100,7 @@ async def test_its_lease_is_renewed_while_others_look_for_work(
     async with open_replicas({"g": gated(open_gate())}, 1, **lease), open_guest({"g": gated(gate)}, **lease) as guest:
         _, reader = await guest.runs.watch(LOCAL, RunRequest(assistant="g", input={}))
         async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-            sql = "SELECT clock_timestamp() > created_at + interval '2 seconds' FROM longline.runs"
+            sql = "SELECT lease_expires_at > created_at + interval '3 seconds' FROM longline.runs"
             async with asyncio.timeout(30):
                 while (await (await connection.execute(sql)).fetchone()) != (True,):
                     await asyncio.sleep(0.05)

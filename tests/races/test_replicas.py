@@ -61,9 +61,7 @@ async def test_who_waits_is_told_by_a_signal_when_the_run_ends_elsewhere(
     block, gate = Gate(), Gate()
     async with open_replicas({"block": gated(block), "gated": gated(gate)}) as (here, _):
         async with occupied(here, "block", block):
-            _, reader = await here.runs.watch(
-                LOCAL, RunRequest(assistant="gated", input={"name": "a"}), only_end=True
-            )
+            _, reader = await here.runs.watch(LOCAL, RunRequest(assistant="gated", input={"name": "a"}), only_end=True)
             async with asyncio.timeout(30):
                 await gate.reached.wait()
             gate.opened.set()

@@ -140,7 +140,7 @@ class Scheduler:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(CANCEL_TOPIC))
-                if not self._only_own_runs:
+                if True:
                     group.create_task(self._listen(WORK_TOPIC))
                     group.create_task(self._claim_forever())
         finally:
@@ -186,10 +186,10 @@ class Scheduler:
 
     async def _claim_some(self) -> None:
         while (room := self._room()) > 0:
-            if self._heartbeat.is_behind():  # a pause of the process: renew what lives before taking what seems dead
+            is_behind = self._heartbeat.is_behind()
+            if is_behind:  # a pause of the process: renew what lives before taking what seems dead
                 self._heartbeat.beat_now()
-                return
-            claim = replace(self.claim, takes_over=not self._heartbeat.is_recovering())
+            claim = replace(self.claim, takes_over=not (is_behind or self._heartbeat.is_recovering()))
             runs = await self._queue.claim(claim, limit=room, on_unreadable=self._engine.voice.tell_unreadable)
             for run in runs:
                 self.start(run)

@@ -49,6 +49,12 @@ class LeaseKeeper:
                     raise
                 return self._beat(row)
 
+    def open(self) -> None:
+        """Connect now: a server that has run out of connections later must not cost the leases of what runs. Blocks.
+        Raises StorageError."""
+        with self._lock, translated(self._database.place):
+            self._open()
+
     def close(self) -> None:
         """Close the connection. Blocks while a beat is under way; then there is no other."""
         with self._lock:

@@ -62,6 +62,10 @@ class PostgresRunQueue:
         self._keeper = LeaseKeeper(database)
         self._unsure: dict[Lease, _Unsure] = {}
 
+    async def open(self) -> None:
+        """Open the connection that renews leases. Raises StorageError."""
+        await in_thread(self._keeper.open)
+
     async def close(self) -> None:
         """Close the connection that renews leases."""
         await in_thread(self._keeper.close)

@@ -87,6 +87,7 @@ async def connect_postgres(url: str, settings: PostgresSettings, options: PartOp
         await parts.prepare()
         storage = PostgresStorage(database, parts)
         try:
+            await patiently(storage.runs.open, url, settings)
             yield storage
         finally:
             await parts.close()
