@@ -165,8 +165,8 @@ class Runtime:
 
 
 async def _until_there(work: Callable[[], Awaitable[None]]) -> None:
-    """Do work that may be done twice, again while the storage is away for a moment: a server that starts just then comes
-    up all the same. Raises what the last try raised."""
+    """Do work that may be done twice, again while the storage is away for a moment: a server that starts just then
+    comes up all the same. Raises what the last try raised."""
     for _ in range(_START_TRIES):
         try:
             return await work()

@@ -64,16 +64,15 @@ def test_run_leaves_what_others_queued_and_ctrl_c_ends_its_own(project: Project,
     slow = "import asyncio\nasync def wait(state):\n    print('it waits', flush=True)\n    await asyncio.sleep(300)\n"
     slow += "slow = StateGraph(State).add_node('wait', wait).add_edge(START, 'wait').compile()\n"
     folder = project({"g": "./g.py:g", "slow": "./g.py:slow"}, {"g.py": f"{SAYS}\ng = says('fish').compile()\n{slow}"})
-    with serving(folder, "--database", database) as server:
-        delayed = {"assistant_id": "g", "input": {}, "after_seconds": 1}
+    with serving(folder, "--no-reload", "--database", database) as server:
+        delayed = {"assistant_id": "g", "input": {}, "after_seconds": 3600}
         thread = httpx.post(f"{server.url}/threads", json={}).json()["thread_id"]
         queued = httpx.post(f"{server.url}/threads/{thread}/runs", json=delayed).json()["run_id"]
         server.kill()
+    with psycopg.connect(database) as connection:  # an hour later
+        connection.execute("UPDATE longline.runs SET not_before = created_at WHERE run_id = %s", [queued])
     with running(folder, "run", "slow", "{}", "--database", database) as command:
         command.wait_for("it waits")
-        with psycopg.connect(database) as connection:
-            wait_until_due = "SELECT pg_sleep_until(not_before + interval '1 ms') FROM longline.runs WHERE run_id = %s"
-            connection.execute(wait_until_due, [queued])
         done = longline(folder, "run", "g", "{}", "--database", database)
         assert json.loads(done.stdout) == {"said": "fish"}
         assert command.stop(signal.SIGINT) == 130

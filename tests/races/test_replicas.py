@@ -79,8 +79,13 @@ async def test_a_run_whose_creation_takes_long_is_not_taken_for_one_that_is_gone
     gate.opened.set()
     async with open_replicas({"block": gated(block), "gated": gated(gate)}) as (here, _):
         thread_id = await thread_on(here)
-        looks, look_at_all = asyncio.Semaphore(0), here.runs._relay._look_at_all
-        monkeypatch.setattr(here.runs._relay, "_look_at_all", lambda: (look_at_all(), looks.release()))
+        looks, look = asyncio.Semaphore(0), here.runs._relay._look_for_ends
+
+        async def look_and_tell(store: object) -> None:
+            await look(store)
+            looks.release()
+
+        monkeypatch.setattr(here.runs._relay, "_look_for_ends", look_and_tell)
         request = RunRequest(assistant="gated", thread_id=thread_id, input={"name": "a"})
         async with occupied(here, "block", block):
             with psycopg.connect(database_url) as other:

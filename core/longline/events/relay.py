@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _PAGE: Final = 500
 _NET_SECONDS: Final = 2.0
-"""How often everything that is followed is looked at, whatever was heard of it."""
+"""How often it is asked what has ended, whatever was heard."""
 _AGAIN_SECONDS: Final = 20.0
 _KEPT_SECONDS: Final = 120.0
 """How long relayed events and ends stay."""
@@ -265,11 +265,22 @@ class Relay:
         while True:
             await asyncio.sleep(_NET_SECONDS)
             self._drop_unread()
-            self._look_at_all()
+            await self._guarded(self._look_for_ends(store))
             is_time = clock() - asked_at > _AGAIN_SECONDS
             if is_time:
                 asked_at = clock()
             await self._guarded(self._keep_watching(store, everything=is_time))
+
+    async def _look_for_ends(self, store: RelayStore) -> None:
+        """What ended without a word: its process died in that moment. Events are looked for only where nothing is
+        heard of them."""
+        if not self._broker.spans_processes:
+            self._look_at_all()
+            return
+        elsewhere = [run_id for run_id in self._runs if not self._herald.is_mine(run_id)]
+        for run_id in await store.ends(elsewhere) if elsewhere else ():
+            if run_id in self._runs:
+                self._look(self._runs[run_id], wants_end=True)
 
     def _drop_unread(self) -> None:
         for run_id, followed in tuple(self._runs.items()):

@@ -45,7 +45,7 @@ class Scheduler:
     """Executes up to `runs` runs at once. `owner` names this process in leases, unlike any other process, ever. With
     `only_own_runs` it takes none off the queue: it executes what is created in this process while there is room."""
 
-    def __init__(  # the parts of scheduling, each named
+    def __init__(  # noqa: PLR0913  # the parts of scheduling, each named
         self,
         *,
         queue: RunQueue,
@@ -140,7 +140,7 @@ class Scheduler:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen(CANCEL_TOPIC))
-                if True:
+                if not self._only_own_runs:
                     group.create_task(self._listen(WORK_TOPIC))
                     group.create_task(self._claim_forever())
         finally:

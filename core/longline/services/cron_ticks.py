@@ -35,6 +35,7 @@ CRON_TOPIC = "crons"
 _AT_ONCE = 20  # crons that are taken together
 _NET_SECONDS = 5.0  # the longest sleep: the net below signals that are lost and clocks that are set
 _PATIENCE_SECONDS = 2.0  # what one tick (a rule that asks somebody, a graph that loads) may hold up others
+_DEATHS = 2  # processes that may die after each other with a tick in hand, each for the time of a lease
 _LATE = timedelta(minutes=1)  # what a busy server may be late; a tick that is later was missed
 
 
@@ -42,8 +43,8 @@ class CronTicker:
     """Makes a run of its creator for each tick of each cron.
 
     A tick and its run are one transaction of the storage (see `RunQueue.enqueue`), so that a tick makes one run however
-    many processes are at it. Ticks that were missed while no server ran make one run together, the first of them;
-    none if the cron's end has passed since. A tick that cannot make its run is logged and passed over.
+    many processes are at it, also if one of them dies. Ticks that were missed while no server ran make one run together,
+    the first of them; none if the cron's end has passed since. A tick that cannot make its run is logged and passed over.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class CronTicker:
         """Make the run of a tick, or move on without. A storage that is away leaves the tick due."""
         try:
             now = self._clock()
-            following = _following(cron, after=max(now, tick))
+            following = _following(cron, after=self._reached(tick, now))
             if _is_over(cron, tick, now) or not await self._fire(cron, tick, following):
                 await self._store.advance(cron.cron_id, tick, following)
         except StorageError as error:
@@ -107,6 +108,12 @@ class CronTicker:
             logger.exception("cron tick put off", extra=_facts(cron, tick))  # other crons go on
         finally:
             self._making.discard(cron.cron_id)
+
+    def _reached(self, tick: datetime, now: datetime) -> datetime:
+        """After what the cron's next tick is to come. One that is as late as another process's death makes it was not
+        missed: those behind it come one by one."""
+        is_late = now - tick > timedelta(seconds=_DEATHS * self._claim.lease_seconds)
+        return now if is_late else tick
 
     async def _fire(self, cron: Cron, tick: datetime, following: datetime | None) -> bool:
         """Whether nothing is left to do: the tick made its run, and the cron has moved on with it, or the cron was
