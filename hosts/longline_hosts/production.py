@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from longline.auth.secrets import new_key
 from longline.runtime import OpenServer, Runtime
 from longline.settings import SecretSettings, ServerSettings
 from longline_hosts.assemble import Profile, assemble
@@ -60,14 +61,15 @@ def run_production(options: ServeOptions) -> int:
         remove_note()
 
 
-def _assembled(options: ServeOptions, worker: int | None = None) -> Runtime:
-    """The Runtime, if it lets nobody in unasked. Raises LonglineError."""
+def _assembled(options: ServeOptions, worker: int | None = None, *, key: str = "") -> Runtime:
+    """The Runtime, if it lets nobody in unasked. `key` is the secret key where none is configured. Raises
+    LonglineError."""
     configuration = load_configuration(options.flags)
     configuration.export()
     profile = PRODUCTION
     if worker is not None:
-        figures = {"metrics_prometheus": {"worker": str(worker)}}
-        profile = replace(profile, defaults=merge(profile.defaults, figures))
+        own = {"metrics_prometheus": {"worker": str(worker)}, "secrets": {"key": key}}
+        profile = replace(profile, defaults=merge(profile.defaults, own))
     runtime = assemble(configuration, profile)
     if not runtime.authenticators and not options.insecure_no_auth:
         raise NoAuthenticatorError
@@ -78,10 +80,10 @@ def _warn(runtime: Runtime, options: ServeOptions) -> None:
     if not runtime.authenticators:
         logger.warning("authentication is off", extra={"host": options.host})
     if not runtime.settings.section(SecretSettings).key.get_secret_value():
-        logger.warning(
-            "no secret key configured",
-            extra={"consequence": "secrets in configurations cannot be read after a restart", "mend": "secrets.key"},
-        )
+        others = " nor by other servers of this database" if runtime.storage_backend.is_shared else ""
+        consequence = f"secrets in configurations cannot be read after a restart{others}"
+        mend = "set secrets.key (LONGLINE_SECRET_KEY), the same everywhere"
+        logger.warning("no secret key configured", extra={"consequence": consequence, "mend": mend})
 
 
 def _count_workers(runtime: Runtime) -> int:
@@ -126,11 +128,11 @@ def _supervise(
 
     logger.info("workers starting", extra={"workers": count})
     stop_seconds = runtime.settings.section(ServerSettings).drain_seconds + CLOSE_SECONDS
-    work = partial(_work, options)
+    work = partial(_work, options, new_key())  # all workers read what one of them sealed
     return supervise_workers(bound, work, count=count, stop_seconds=stop_seconds, on_ready=on_ready)
 
 
-def _work(options: ServeOptions, number: int, bound: socket.socket, ready: Callable[[], None]) -> int:
+def _work(options: ServeOptions, key: str, number: int, bound: socket.socket, ready: Callable[[], None]) -> int:
     """One worker from its configuration to its end. Raises LonglineError."""
     configure_logging("json", options.level, {"worker": number, "pid": os.getpid()})
-    return _serve(_assembled(options, number), bound, ready, is_worker=True)
+    return _serve(_assembled(options, number, key=key), bound, ready, is_worker=True)

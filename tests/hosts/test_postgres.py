@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_run_leaves_what_others_queued_and_ctrl_c_ends_its_own(project: Project,
         delayed = {"assistant_id": "g", "input": {}, "after_seconds": 3600}
         thread = httpx.post(f"{server.url}/threads", json={}).json()["thread_id"]
         queued = httpx.post(f"{server.url}/threads/{thread}/runs", json=delayed).json()["run_id"]
-        server.kill()
+        print(server.process.pid); server.kill()
     with psycopg.connect(database) as connection:  # an hour later
         connection.execute("UPDATE longline.runs SET not_before = created_at WHERE run_id = %s", [queued])
     with running(folder, "run", "slow", "{}", "--database", database) as command:
@@ -78,7 +79,10 @@ def test_run_leaves_what_others_queued_and_ctrl_c_ends_its_own(project: Project,
         assert command.stop(signal.SIGINT) == 130
         assert "cancelled" in command.output
     with psycopg.connect(database) as connection:
-        runs = connection.execute("SELECT run_id = %s, status, attempt FROM longline.runs", [queued]).fetchall()
+        runs = connection.execute(
+            "SELECT run_id = %s, status, attempt, lease_owner FROM longline.runs", [queued]
+        ).fetchall()
+    print(runs)
     assert sorted(runs) == [(False, "interrupted", 1), (False, "success", 1), (True, "pending", 0)]
 
 
@@ -91,6 +95,39 @@ def test_workers_share_it_and_one_that_is_killed_costs_no_run(project: Project, 
         assert [ask(server.url, "g") for _ in range(6)] == [{"said": "fish"}] * 6
         server.wait_for(STARTED, count=3)
         assert server.stop() == 0
+
+
+KEYED = """
+import os
+from typing_extensions import TypedDict
+from langgraph.graph import START, StateGraph
+
+class State(TypedDict, total=False):
+    key: str
+    pid: int
+
+def look(state, config):
+    key = config["configurable"].get("custom_api_key")
+    return {"key": key.get_secret_value() if key else "", "pid": os.getpid()}
+
+graph = StateGraph(State).add_node("look", look).add_edge(START, "look").compile()
+"""
+
+
+def test_what_one_worker_seals_all_can_read_where_no_key_is_configured(project: Project, database: str) -> None:
+    folder = project({"keyed": "./g.py:graph"}, {"g.py": KEYED})
+    with served(folder, {"DATABASE_URL": database}) as server:
+        body = {"graph_id": "keyed", "config": {"configurable": {"custom_api_key": "sk-mine"}}}
+        assistant = httpx.post(f"{server.url}/assistants", json=body).json()["assistant_id"]
+        seen: dict[int, set[str]] = {}
+        deadline = time.monotonic() + 30
+        while len(seen) < 2:
+            assert time.monotonic() < deadline
+            run = {"assistant_id": assistant, "input": {}}
+            found = httpx.post(f"{server.url}/runs/wait", json=run, headers={"connection": "close"}, timeout=30).json()
+            seen.setdefault(found["pid"], set()).add(found["key"])
+        assert list(seen.values()) == [{"sk-mine"}, {"sk-mine"}]
+        assert "nor by other servers of this database" in server.output
 
 
 def test_without_a_number_there_are_as_many_workers_as_cores_and_four_at_most(tmp_path: Path, database: str) -> None:
