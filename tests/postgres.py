@@ -39,7 +39,18 @@ def server_url() -> str:
     # One server for every process of a test run, and for runs after each other: its last user stops it.
     folder = Path(tempfile.gettempdir()) / f"longline-tests-postgres-{os.getuid() if hasattr(os, 'getuid') else 0}"
     uri: str = pgserver.get_server(folder, cleanup_mode="stop").get_uri()
+    _spare_the_disk(uri)
     return uri
+
+
+def _spare_the_disk(url: str) -> None:
+    """Nothing here outlives a crash of the machine, and every database is made and dropped: by far the most of the time
+    of a short test would go into writing it down safely."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in ("fsync", "full_page_writes"):
+            change = sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting))
+            connection.execute(change)
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def url_of(server: str, database: str) -> str:

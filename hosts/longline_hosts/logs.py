@@ -15,6 +15,7 @@ Style = Literal["lines", "json"]
 _NOISY: Final = (
     "aiosqlite", "asyncio", "hpack", "httpcore", "httpx", "hypercorn", "markdown_it", "openai", "urllib3", "watchfiles",
 )  # fmt: skip
+_REPEATING: Final = ("psycopg.pool",)  # warns of each attempt to connect; the storage tells of outages once
 _STANDARD: Final = frozenset(
     logging.LogRecord("", 0, "", 0, "", None, None).__dict__.keys() | {"message", "asctime", "taskName"}
 )
@@ -32,6 +33,8 @@ def configure_logging(style: Style, level: str, always: Mapping[str, object] | N
     quiet = logging.INFO if level == "debug" else logging.WARNING
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(quiet, root.level))
+    for name in _REPEATING:
+        logging.getLogger(name).setLevel(root.level if level == "debug" else max(logging.ERROR, root.level))
     logging.captureWarnings(True)
 
 

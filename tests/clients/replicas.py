@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import psycopg
 from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
@@ -15,6 +17,7 @@ from tests.clients.served import Gate, copy_project, new_gate
 from tests.faults.cluster import Replica, wait_until
 from tests.postgres import fresh_database, migrated_template, server_url
 
+SECONDS = 30
 _PIECE = 65536
 
 
@@ -23,6 +26,7 @@ class Replicas:
     """Three servers that answer alike. The first executes one run at a time."""
 
     folder: Path
+    database: str
     all: Sequence[Replica]
 
     @property
@@ -32,6 +36,12 @@ class Replicas:
     def gate(self) -> Gate:
         """A closed gate of its own name."""
         return new_gate(self.folder)
+
+    def is_executing(self, replica: Replica, run_id: str) -> bool:
+        """Whether this replica is the one at work on the run."""
+        with psycopg.connect(self.database) as connection:
+            held = connection.execute("SELECT lease_owner FROM longline.runs WHERE run_id = %s", (run_id,)).fetchone()
+        return held is not None and held[0] is not None and f"-{replica.pid}-" in held[0]
 
     def executed(self, run_id: str) -> list[int]:
         """The numbers of the replicas that have ended this run."""
@@ -57,7 +67,7 @@ def serve_replicas(folder: Path) -> Iterator[Replicas]:
                 replica.start()
             for replica in replicas:
                 replica.wait_ready()
-            yield Replicas(folder, replicas)
+            yield Replicas(folder, url, replicas)
         finally:
             for replica in replicas:
                 replica.kill()
@@ -69,11 +79,11 @@ async def occupied(replicas: Replicas) -> AsyncIterator[None]:
     gate = replicas.gate()
     async with get_client(url=replicas.first.url) as client:
 
-        async def begun() -> str | None:
-            """The id of a run that the first replica executes: another may have been quicker to take it."""
+        async def begun() -> bool:
+            """Create a run where there is room at once; if the last one is only about to end there, another."""
             thread_id = (await client.threads.create())["thread_id"]
             run = await client.runs.create(thread_id, "nested", input={"value": "v", "gate": gate.name})
-            return run["run_id"] if run["status"] == "running" else None
+            return replicas.is_executing(replicas.first, run["run_id"])
 
         await wait_until(begun, "a run on the first replica")
         try:
@@ -112,7 +122,23 @@ async def balancing(replicas: Replicas) -> AsyncIterator[tuple[Balancer, LangGra
     """A client whose every request goes to another replica than the one before: it keeps no connection open."""
     balancer = Balancer([replica.port for replica in replicas.all])
     server = await asyncio.start_server(balancer.forward, "127.0.0.1", 0)
-    url = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     limits = httpx.Limits(max_keepalive_connections=0)
     async with server, LangGraphClient(httpx.AsyncClient(base_url=url, limits=limits, timeout=30)) as client:
         yield balancer, client
+
+
+def said(text: str) -> Any:
+    """The input of a conversation."""
+    return {"messages": [{"role": "human", "content": text}]}
+
+
+async def thread_on(client: LangGraphClient) -> str:
+    """A new thread."""
+    thread_id: str = (await client.threads.create())["thread_id"]
+    return thread_id
+
+
+async def parts_of(stream: AsyncIterator[Any]) -> list[Any]:
+    """All parts of a stream: id, event and data."""
+    return [(part.id, part.event, part.data) async for part in stream]

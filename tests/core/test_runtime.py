@@ -13,14 +13,12 @@ from longline.asgi.mount import ProtocolMount
 from longline.auth.principal import LOCAL
 from longline.errors import (
     DuplicateNameError,
-    NoBackendError,
-    PluginHookError,
-    SettingsError,
+    StorageAwayError,
     StorageInUseError,
-    UnknownPluginError,
 )
 from longline.models.runs import RunStatus
 from longline.runtime import OpenServer, Runtime
+from longline.services.assistants import AssistantService
 from longline.services.run_requests import RunRequest
 from longline.testing.protocol_client import ask
 
@@ -152,6 +150,23 @@ async def test_an_open_server_runs_a_plugins_graph_and_serves_its_app(make_runti
         await opened.server.check_storage()
 
 
+async def test_a_storage_that_goes_away_in_the_middle_of_a_start_is_waited_for(
+    make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensure, tries = AssistantService.ensure_graph_assistants, []
+
+    async def broken_off(service: AssistantService) -> None:
+        tries.append(service)
+        if len(tries) < 3:
+            raise StorageAwayError("the connection broke off")
+        await ensure(service)
+
+    monkeypatch.setattr(AssistantService, "ensure_graph_assistants", broken_off)
+    async with make_runtime().open() as opened:
+        _, end = await run_to_end(opened, "add", input={"n": 4})
+    assert (end.status, len(tries)) == (RunStatus.SUCCESS, 3)
+
+
 async def test_what_starts_last_stops_first(make_runtime: Callable[..., Runtime]) -> None:
     async with make_runtime().open():
         while "task started" not in plugin().story:
@@ -242,37 +257,6 @@ async def test_a_graph_has_the_same_assistant_after_every_start(make_runtime: Ca
             found.append(await opened.server.assistants.resolve(LOCAL, "add"))
     assert found[0] == found[1]
     assert found[0].metadata == {"created_by": "system"}
-
-
-@pytest.mark.parametrize(
-    ("server", "message"),
-    [
-        ({"database": "oracle://x"}, r"no plugin offers a storage for oracle://; known schemes: sqlite"),
-        ({"database": "x"}, r"no plugin offers a storage for x://; known schemes: sqlite"),
-        ({"broker": "nats://x"}, r"no plugin offers a broker for nats://; known schemes: memory"),
-    ],
-)
-async def test_a_scheme_that_nobody_serves_is_named_with_those_that_are(
-    make_runtime: Callable[..., Runtime], server: dict[str, object], message: str
-) -> None:
-    with pytest.raises(NoBackendError, match=message):
-        make_runtime(**server)
-
-
-async def test_faults_of_plugins_and_settings_show_before_anything_is_opened(
-    install_plugin: InstallPlugin, tmp_path: Path
-) -> None:
-    database = {"server": {"database": f"sqlite:///{tmp_path}/none.db"}}
-    with pytest.raises(UnknownPluginError):
-        Runtime(["nope"], database)
-    with pytest.raises(SettingsError, match=r"unknown section \[fisch\]"):
-        Runtime(["storage_sqlite"], {**database, "fisch": {}})
-    with pytest.raises(SettingsError, match=r"secrets\.key"):
-        Runtime(["storage_sqlite"], {**database, "secrets": {"key": "short"}})
-    install_plugin("pike", "from longline import hookimpl\n\n@hookimpl\ndef register_tools():\n    return 1 / 0\n")
-    with pytest.raises(PluginHookError, match="pike"):
-        Runtime(["pike", "storage_sqlite"], database)
-    assert not (tmp_path / "none.db").exists()
 
 
 async def test_a_trial_puts_everything_together_over_another_database_and_starts_nothing(

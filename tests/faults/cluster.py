@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,11 @@ START_SECONDS: Final = 60.0
 QUICK: Final = {"server": {"lease_seconds": 2.0, "heartbeat_seconds": 0.5, "max_attempts": 50}}
 """A cluster that takes over soon, so that a test of many faults is short."""
 _HEARTBEAT_SECONDS: Final = 1.0
+
+
+def thread() -> str:
+    """The id of a thread that is not there yet."""
+    return str(uuid.uuid4())
 
 
 class Replica:
@@ -269,37 +273,3 @@ async def wait_until(condition, what: str, seconds: float = 20.0):
             return found
         await asyncio.sleep(0.02)
     raise AssertionError(f"{what} did not happen within {seconds} s")
-
-
-def expected_states(folder: Path, threads: Sequence[Sequence[tuple[str, str]]]) -> list[list[dict]]:
-    """What undisturbed runs of these graphs (graph id and label, in order, for each thread) leave behind: the state
-    after each run. Done by LangGraph itself in a process of its own, without any server."""
-    script = (
-        "import asyncio, json, sys\n"
-        "sys.path.insert(0, '.')\n"
-        "import graphs\n"
-        "from langgraph.checkpoint.memory import InMemorySaver\n"
-        "async def one(thread, number):\n"
-        "    saver, states = InMemorySaver(), []\n"
-        "    for turn, (graph_id, label) in enumerate(thread):\n"
-        "        graph = getattr(graphs, graph_id).copy(update={'checkpointer': saver})\n"
-        "        config = {'configurable': {'thread_id': str(number)}, 'metadata': {'run_id': str(turn)}}\n"
-        "        states.append(await graph.ainvoke({'label': label}, config))\n"
-        "    return states\n"
-        "async def main():\n"
-        "    threads = json.load(sys.stdin)\n"
-        "    found = await asyncio.gather(*(one(thread, number) for number, thread in enumerate(threads)))\n"
-        "    print(json.dumps(found))\n"
-        "asyncio.run(main())\n"
-    )
-    env = {**os.environ, "STEP_SECONDS": "0", "LANGSMITH_TRACING": "false"}
-    apart = folder / "undisturbed"
-    apart.mkdir(exist_ok=True)
-    write_project(apart)
-    done = subprocess.run(
-        [sys.executable, "-c", script], input=json.dumps(threads), text=True, cwd=apart, env=env,
-        capture_output=True, timeout=110, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-4000:]
-    states: list[list[dict]] = json.loads(done.stdout.splitlines()[-1])
-    return states

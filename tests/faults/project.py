@@ -1,6 +1,10 @@
 """The project that the replicas of a fault test serve: graphs whose end depends on every step, in order, done once."""
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -125,9 +129,25 @@ steps = line(("one", slowly), ("two", telling), ("three", slowly), ("four", tell
 talk = line(("one", telling), ("two", talking), ("three", slowly), ("four", talking))
 hold = line(("one", telling), ("two", held), ("three", telling), ("four", slowly))
 block = line(("one", slowly), ("two", blocked), ("three", telling))
+async def ticking(state, config: RunnableConfig):
+    """Says the time, `count` times, every `pause` seconds."""
+    say = get_stream_writer()
+    for number in range(state["count"]):
+        say({"at": time.monotonic_ns()})
+        if state["pause"] or number % 50 == 49:
+            await asyncio.sleep(state["pause"])
+    return {"chain": str(time.monotonic_ns())}
+
+
+class Ticks(State, total=False):
+    count: int
+    pause: float
+
+
+ticks = StateGraph(Ticks).add_node("one", ticking).add_edge(START, "one").compile()
 bare = StateGraph(State).add_node("one", lambda state: {"chain": "done"}).add_edge(START, "one").compile()
 '''
-GRAPH_IDS: Final = ("steps", "talk", "hold", "block", "bare")
+GRAPH_IDS: Final = ("steps", "talk", "hold", "block", "ticks", "bare")
 
 
 def write_project(folder: Path) -> Path:
@@ -142,3 +162,37 @@ def effects(folder: Path) -> list[dict]:
     """What the steps wrote down, in order."""
     path = folder / "effects.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def expected_states(folder: Path, threads: Sequence[Sequence[tuple[str, str]]]) -> list[list[dict]]:
+    """What undisturbed runs of these graphs (graph id and label, in order, for each thread) leave behind: the state
+    after each run. Done by LangGraph itself in a process of its own, without any server."""
+    script = (
+        "import asyncio, json, sys\n"
+        "sys.path.insert(0, '.')\n"
+        "import graphs\n"
+        "from langgraph.checkpoint.memory import InMemorySaver\n"
+        "async def one(thread, number):\n"
+        "    saver, states = InMemorySaver(), []\n"
+        "    for turn, (graph_id, label) in enumerate(thread):\n"
+        "        graph = getattr(graphs, graph_id).copy(update={'checkpointer': saver})\n"
+        "        config = {'configurable': {'thread_id': str(number)}, 'metadata': {'run_id': str(turn)}}\n"
+        "        states.append(await graph.ainvoke({'label': label}, config))\n"
+        "    return states\n"
+        "async def main():\n"
+        "    threads = json.load(sys.stdin)\n"
+        "    found = await asyncio.gather(*(one(thread, number) for number, thread in enumerate(threads)))\n"
+        "    print(json.dumps(found))\n"
+        "asyncio.run(main())\n"
+    )
+    env = {**os.environ, "STEP_SECONDS": "0", "LANGSMITH_TRACING": "false"}
+    apart = folder / "undisturbed"
+    apart.mkdir(exist_ok=True)
+    write_project(apart)
+    done = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps(threads), text=True, cwd=apart, env=env,
+        capture_output=True, timeout=110, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    states: list[list[dict]] = json.loads(done.stdout.splitlines()[-1])
+    return states

@@ -69,7 +69,7 @@ def test_run_leaves_what_others_queued_and_ctrl_c_ends_its_own(project: Project,
         delayed = {"assistant_id": "g", "input": {}, "after_seconds": 3600}
         thread = httpx.post(f"{server.url}/threads", json={}).json()["thread_id"]
         queued = httpx.post(f"{server.url}/threads/{thread}/runs", json=delayed).json()["run_id"]
-        print(server.process.pid); server.kill()
+        server.kill()
     with psycopg.connect(database) as connection:  # an hour later
         connection.execute("UPDATE longline.runs SET not_before = created_at WHERE run_id = %s", [queued])
     with running(folder, "run", "slow", "{}", "--database", database) as command:
@@ -79,10 +79,7 @@ def test_run_leaves_what_others_queued_and_ctrl_c_ends_its_own(project: Project,
         assert command.stop(signal.SIGINT) == 130
         assert "cancelled" in command.output
     with psycopg.connect(database) as connection:
-        runs = connection.execute(
-            "SELECT run_id = %s, status, attempt, lease_owner FROM longline.runs", [queued]
-        ).fetchall()
-    print(runs)
+        runs = connection.execute("SELECT run_id = %s, status, attempt FROM longline.runs", [queued]).fetchall()
     assert sorted(runs) == [(False, "interrupted", 1), (False, "success", 1), (True, "pending", 0)]
 
 

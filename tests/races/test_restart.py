@@ -80,7 +80,7 @@ async def test_a_run_that_keeps_killing_its_worker_ends_with_an_error(open_serve
                 run_id = (await server.runs.create(LOCAL, request)).run_id
             async with asyncio.timeout(10):
                 await dead.reached.wait()
-            server.scheduler.abandon(run_id)  # as a killed process: the row stays running, nobody tells it
+            await server.scheduler.drop(run_id)  # as a killed process: the row stays running, nobody tells it
             async with asyncio.timeout(10):
                 while server.scheduler.running_count:
                     await asyncio.sleep(0.005)

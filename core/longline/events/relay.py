@@ -3,17 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from longline.errors import LonglineError, NotFoundError, StorageError
 from longline.events.broker import Broker
+from longline.events.followed import Followed
 from longline.events.herald import FOLLOW_SECONDS, RELAY_TOPIC, Herald, read_signal
 from longline.events.hub import EventHub, RunEnd, StateUpdated
 from longline.models.events import BEGINNING, END_OF_TURN, EventId
 from longline.models.json import JsonValue
 from longline.models.runs import Run
-from longline.storage.relay import RelayedEnd, RelayStore
+from longline.storage.relay import FollowedRun, RelayedEnd, RelayStore
 
 if TYPE_CHECKING:
     from langgraph.types import StateSnapshot
@@ -27,19 +27,6 @@ _AGAIN_SECONDS: Final = 20.0
 _KEPT_SECONDS: Final = 120.0
 """How long relayed events and ends stay."""
 _AT_ONCE: Final = 8
-
-
-@dataclass(slots=True)
-class _Followed:
-    run_id: str
-    thread_id: str
-    after: EventId
-    is_kept: bool
-    wants_end: bool = False
-    is_stale: bool = False
-    is_expected: bool = False
-    """It is about to be created: that it is not there does not mean that it is gone."""
-    looking: "asyncio.Task[None] | None" = field(default=None, compare=False)
 
 
 class Relay:
@@ -65,7 +52,7 @@ class Relay:
         self._broker = broker
         self._owner = owner
         self._load_state = load_state
-        self._runs: dict[str, _Followed] = {}
+        self._runs: dict[str, Followed] = {}
         self._threads: dict[str, bool] = {}
         """The threads that are read here, and whether they were there when last asked for."""
         self._at_once = asyncio.Semaphore(_AT_ONCE)
@@ -82,7 +69,7 @@ class Relay:
     def expect(self, run_id: str, thread_id: str, *, is_kept: bool) -> None:
         """A run is about to be created that is read here, with `reader` as NewRun.watched_by."""
         if self._store is not None:
-            self._runs[run_id] = _Followed(run_id, thread_id, BEGINNING, is_kept, is_expected=True)
+            self._runs[run_id] = Followed(run_id, thread_id, BEGINNING, is_kept, is_expected=True)
 
     def forget(self, run_id: str) -> None:
         """The run that was expected starts here."""
@@ -99,7 +86,7 @@ class Relay:
             return
         followed = await self._store.watch_run(run.run_id, self._owner)
         if followed is not None:
-            self._add(_Followed(run.run_id, run.thread_id, followed.last, followed.is_kept))
+            self._add(run.thread_id, followed, is_new=self._is_thread_read(run.thread_id))
             self._herald.say_reading("watch", run.run_id)
 
     async def follow_thread(self, thread_id: str) -> None:
@@ -112,15 +99,21 @@ class Relay:
 
     async def _watch_thread(self, store: RelayStore, thread_id: str) -> None:
         unfinished = await store.watch_thread(thread_id, self._owner, seconds=FOLLOW_SECONDS)
+        was_read = self._is_thread_read(thread_id)
         self._threads[thread_id] = unfinished is not None
         for found in unfinished or ():
             if not self._herald.is_mine(found.run_id):
-                self._add(_Followed(found.run_id, thread_id, found.last, found.is_kept))
+                self._add(thread_id, found, is_new=was_read)
+
+    def _is_thread_read(self, thread_id: str) -> bool:
+        """Whether the thread has been followed here for a while: a run on it that is not known yet began after that,
+        and its readers are to get all of it."""
+        return self._threads.get(thread_id, False) and self._hub.has_readers("", thread_id)
 
     def adopt(self, run: Run) -> None:
         """A run was lost to another process: its readers here go on with what it says there."""
         if self._store is not None and self._hub.is_awaited(run.run_id, run.thread_id):
-            followed = _Followed(run.run_id, run.thread_id, EventId(run.attempt, END_OF_TURN), run.spec.resumable)
+            followed = Followed(run.run_id, run.thread_id, EventId(run.attempt, END_OF_TURN), run.spec.resumable)
             self._runs[run.run_id] = followed
             self._look(followed, wants_end=True)
 
@@ -177,22 +170,22 @@ class Relay:
             followed.is_kept = is_kept
             self._look(followed)
 
-    def _followed(self, run_id: str, thread_id: str, *, is_kept: bool) -> _Followed | None:
+    def _followed(self, run_id: str, thread_id: str, *, is_kept: bool) -> Followed | None:
         """What is followed under this id; a run of a thread that is read here begins to be."""
         if self._herald.is_mine(run_id) or not self._hub.is_awaited(run_id, thread_id):
             return None
-        return self._runs.setdefault(run_id, _Followed(run_id, thread_id, BEGINNING, is_kept))
+        return self._runs.setdefault(run_id, Followed(run_id, thread_id, BEGINNING, is_kept))
 
-    def _add(self, followed: _Followed) -> None:
-        known = self._runs.get(followed.run_id)
-        if known is None:
-            self._runs[followed.run_id] = followed
+    def _add(self, thread_id: str, found: FollowedRun, *, is_new: bool) -> None:
+        if found.run_id not in self._runs:
+            after = BEGINNING if is_new else found.last
+            self._runs[found.run_id] = Followed(found.run_id, thread_id, after, found.is_kept, joined_after=found.last)
 
     def _look_at_all(self) -> None:
         for followed in tuple(self._runs.values()):
             self._look(followed, wants_end=True)
 
-    def _look(self, followed: _Followed, *, wants_end: bool = False) -> None:
+    def _look(self, followed: Followed, *, wants_end: bool = False) -> None:
         """Read what is new of a run; once at a time, and once more if something happens meanwhile."""
         followed.is_stale = True
         followed.wants_end = followed.wants_end or wants_end
@@ -217,7 +210,7 @@ class Relay:
         else:
             self._is_away = False
 
-    async def _catch_up(self, followed: _Followed) -> None:
+    async def _catch_up(self, followed: Followed) -> None:
         store = self._store
         try:
             while store is not None and followed.is_stale and not self._herald.is_mine(followed.run_id):
@@ -233,12 +226,15 @@ class Relay:
         finally:
             followed.looking = None
 
-    async def _read(self, store: RelayStore, followed: _Followed) -> None:
+    async def _read(self, store: RelayStore, followed: Followed) -> None:
         while page := await store.read(followed.run_id, after=followed.after, limit=_PAGE):
             followed.after = page[-1].event_id
-            self._hub.publish(followed.run_id, page, thread_id=followed.thread_id, is_kept=followed.is_kept)
+            count = sum(event.event_id <= followed.joined_after for event in page)
+            for run_id, part in (("", page[:count]), (followed.run_id, page[count:])):
+                if part:
+                    self._hub.publish(run_id, part, thread_id=followed.thread_id, is_kept=followed.is_kept)
 
-    def _tell_end(self, followed: _Followed, end: RelayedEnd | None) -> None:
+    def _tell_end(self, followed: Followed, end: RelayedEnd | None) -> None:
         self._runs.pop(followed.run_id, None)
         if end is None:
             self._hub.close(followed.run_id, RunEnd(status=None))

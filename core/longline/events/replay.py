@@ -32,6 +32,8 @@ class RunReader:
         self._after = after
         self._is_replaying = after is not None
         self._is_kept = False
+        self._held: list[RunEvent] = []
+        """Live events that come after others which the log must tell first."""
 
     def __enter__(self) -> Self:
         return self
@@ -62,18 +64,20 @@ class RunReader:
         """The next events, at least one; an empty list once the run has ended and all is read; None if nothing came
         within `timeout` seconds. Raises SlowSubscriberError for a reader that cannot catch up."""
         while True:
-            if self._is_replaying:
-                page = await self._log.read(self._run_id, after=self._after or EventId(0, 0), limit=_PAGE_EVENTS)
-                if page:
-                    self._after = page[-1].event_id
-                    return page
-                self._is_replaying = False
+            if self._is_replaying and (known := await self._read_log()):
+                return known
             if not await self._live.wait(timeout):
                 return None
             if self._live.has_overflowed:
                 self._recover()
                 continue
-            fresh = self._fresh(self._live.take())
+            taken = self._live.take()
+            if self._is_kept and self._skips(taken):
+                if self._after is None:
+                    self._after = EventId(taken[0].attempt, taken[0].seq - 1)
+                self._held, self._is_replaying = taken, True
+                continue
+            fresh = self._fresh(taken)
             if fresh:
                 return fresh
             if self._live.end is not None:
@@ -88,12 +92,34 @@ class RunReader:
                     self._live.take()
         return self._live.end
 
+    async def _read_log(self) -> Sequence[RunEvent]:
+        """The next page of the replay; after the last one what was held for it."""
+        page = await self._log.read(self._run_id, after=self._after or EventId(0, 0), limit=_PAGE_EVENTS)
+        if page:
+            self._after = page[-1].event_id
+            return page
+        self._is_replaying = False
+        held, self._held = self._held, []
+        return self._fresh(held)
+
     def _fresh(self, events: list[RunEvent]) -> list[RunEvent]:
-        if events and self._after is not None:
-            events = [event for event in events if event.event_id > self._after]
-        if events:
-            self._after = events[-1].event_id
-        return events
+        """Those that were not read yet. A run that moves to this process may be told twice: by who followed it, and by
+        who executes it."""
+        fresh = []
+        for event in events:
+            if self._after is None or event.event_id > self._after:
+                self._after = event.event_id
+                fresh.append(event)
+        return fresh
+
+    def _skips(self, events: list[RunEvent]) -> bool:
+        """Whether there may be others before or between these: the last ones of an attempt elsewhere."""
+        last = self._after
+        for event in events:
+            if last is not None and event.event_id > last and event.event_id != EventId(last.attempt, last.seq + 1):
+                return True
+            last = event.event_id if last is None else max(last, event.event_id)
+        return False
 
     def _recover(self) -> None:
         if not self._is_kept:
@@ -169,11 +195,12 @@ class ThreadReader:
                 return []
 
     def _fresh(self, entries: list[ThreadEntry]) -> list[ThreadEntry]:
-        if entries and self._after is not None:
-            entries = [entry for entry in entries if entry.place > self._after]
-        if entries:
-            self._after = entries[-1].place
-        return entries
+        fresh = []
+        for entry in entries:
+            if self._after is None or entry.place > self._after:
+                self._after = entry.place
+                fresh.append(entry)
+        return fresh
 
     def _recover(self) -> None:
         """What was dropped is in the log, if it is kept; else the reader has lost it."""

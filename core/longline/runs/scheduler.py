@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from longline.clock import Clock
 from longline.errors import LeaseLostError, StorageError
@@ -39,6 +40,8 @@ class _State:
     running: dict[str, _Running] = field(default_factory=dict)
     reserved: int = 0
     is_draining: bool = False
+    due: datetime | None = None
+    is_due_known: bool = False
 
 
 class Scheduler:
@@ -108,7 +111,7 @@ class Scheduler:
 
     async def announce(self) -> None:
         """Somebody should look at the queue: this process, or another."""
-        self._wake.set()
+        self._look()
         if self._broker.spans_processes:
             await self._broker.publish(WORK_TOPIC, "")
 
@@ -175,6 +178,7 @@ class Scheduler:
                 is_away = False
             except StorageError as error:
                 self._heartbeat.storage_was_away()
+                self._state.is_due_known = False
                 if not is_away:
                     logger.error("queue not readable", extra={"reason": error.reason, "retry_seconds": pause})  # noqa: TRY400  # the storage's fault, said once
                 is_away = True
@@ -182,7 +186,7 @@ class Scheduler:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
-                continue
+                self._state.is_due_known = False
 
     async def _claim_some(self) -> None:
         while (room := self._room()) > 0:
@@ -196,12 +200,21 @@ class Scheduler:
             if len(runs) < room:
                 return
 
+    def _look(self) -> None:
+        """Have the queue looked at, where there may be something new."""
+        self._state.is_due_known = False
+        self._wake.set()
+
     async def _pause(self) -> float:
-        """Until the next look at the queue: a delayed run is started on time, not at the next poll."""
-        due = await self._queue.next_due()
-        if due is None or self._room() <= 0:
+        """Until the next look at the queue: a delayed run is started on time, not at the next poll. Storage is asked
+        for it where there may be something new; that a run ended here delays no other."""
+        state = self._state
+        if not state.is_due_known:
+            state.is_due_known = True
+            state.due = await self._queue.next_due()
+        if state.due is None or self._room() <= 0:
             return self._settings.poll_seconds
-        left = (due - self._clock()).total_seconds()
+        left = (state.due - self._clock()).total_seconds()
         return min(self._settings.poll_seconds, max(left, 0.001))
 
     async def _listen(self, topic: str) -> None:
@@ -209,7 +222,7 @@ class Scheduler:
             while True:
                 signal = await subscription.receive()
                 if topic == WORK_TOPIC or signal is None:
-                    self._wake.set()
+                    self._look()
                 elif signal in self._state.running:
                     self._heartbeat.beat_now()  # the row says what was asked for
 
@@ -258,8 +271,10 @@ class Scheduler:
             logger.exception("run not finished", extra={"run_id": run.run_id, "attempt": run.attempt})
         finally:
             self._heartbeat.remove(run.lease)
+            is_awaited = self._room() <= 0 or not run.spec.temporary
             if self._state.running.get(run.run_id) is running:
                 del self._state.running[run.run_id]
-            self._wake.set()
+            if is_awaited:  # its place, or its thread
+                self._wake.set()
             if not self._state.running:
                 self._idle.set()

@@ -35,7 +35,7 @@ CRON_TOPIC = "crons"
 _AT_ONCE = 20  # crons that are taken together
 _NET_SECONDS = 5.0  # the longest sleep: the net below signals that are lost and clocks that are set
 _PATIENCE_SECONDS = 2.0  # what one tick (a rule that asks somebody, a graph that loads) may hold up others
-_DEATHS = 2  # processes that may die after each other with a tick in hand, each for the time of a lease
+_LATE_LEASES = 4  # processes that die after each other with a tick in hand hold it for a lease each; and some to spare
 _LATE = timedelta(minutes=1)  # what a busy server may be late; a tick that is later was missed
 
 
@@ -43,8 +43,9 @@ class CronTicker:
     """Makes a run of its creator for each tick of each cron.
 
     A tick and its run are one transaction of the storage (see `RunQueue.enqueue`), so that a tick makes one run however
-    many processes are at it, also if one of them dies. Ticks that were missed while no server ran make one run together,
-    the first of them; none if the cron's end has passed since. A tick that cannot make its run is logged and passed over.
+    many processes are at it, and whichever of them dies. Ticks that were missed while no server ran make one run
+    together, the first of them; none if the cron's end has passed since. A tick that cannot make its run is logged and
+    passed over.
     """
 
     def __init__(
@@ -110,9 +111,9 @@ class CronTicker:
             self._making.discard(cron.cron_id)
 
     def _reached(self, tick: datetime, now: datetime) -> datetime:
-        """After what the cron's next tick is to come. One that is as late as another process's death makes it was not
-        missed: those behind it come one by one."""
-        is_late = now - tick > timedelta(seconds=_DEATHS * self._claim.lease_seconds)
+        """After what the cron's next tick is to come. One that is only as late as the deaths of other processes make it
+        was not missed: those behind it come one by one."""
+        is_late = now - tick > timedelta(seconds=_LATE_LEASES * self._claim.lease_seconds)
         return now if is_late else tick
 
     async def _fire(self, cron: Cron, tick: datetime, following: datetime | None) -> bool:

@@ -1,6 +1,7 @@
 """The contract of who works on a run: claims, leases, and the order in which runs come up."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -84,6 +85,17 @@ class RunClaimContract:
         await storage.runs.finish(run.lease, ended(), at=moment(1))
         assert await storage.runs.claim(claim_by(), limit=9) == []
 
+    async def test_a_delayed_run_is_not_due_even_if_it_counts_as_created_then(self, storage: Storage) -> None:
+        due = far_off()
+        delayed = await begin(storage, sample_run(not_before=due, created_at=due))
+        assert delayed.status is RunStatus.PENDING
+        later = await begin(storage, sample_run(delayed.thread_id))
+        assert later.status is RunStatus.RUNNING
+        await storage.runs.finish(later.lease, ended(), at=moment(1))
+        assert (await begin(storage, sample_run(delayed.thread_id, not_before=due, created_at=due))).attempt == 0
+        assert await storage.runs.claim(claim_by(), limit=9) == []
+        assert await storage.runs.next_due() == due
+
     async def test_next_due_is_the_earliest_of_the_delayed(self, storage: Storage) -> None:
         assert await storage.runs.next_due() is None
         due = far_off()
@@ -156,7 +168,7 @@ class LeaseContract:
         ]
         assert await storage.runs.claim(claim_by("worker-3"), limit=9) == []
         assert await _keep(storage, [taken.lease], owner="worker-2") == [
-            LeaseState(run_id=run.run_id, attempt=2, held=True)
+            LeaseState(run_id=run.run_id, attempt=2, held=True, watched=taken.watched)
         ]
 
     async def test_keep_answers_for_each_lease_in_order_with_its_cancel_request(self, storage: Storage) -> None:
@@ -195,7 +207,7 @@ class LeaseContract:
         taken = await lose(storage, run)
         with pytest.raises(LeaseLostError):
             await storage.runs.release(run.lease)
-        assert await storage.runs.get(run.thread_id, run.run_id) == taken
+        assert await storage.runs.get(run.thread_id, run.run_id) == replace(taken, watched=False)
 
     async def test_a_lease_is_held_until_another_attempt_begins(self, storage: Storage) -> None:
         run = await begin(storage, lease_seconds=OVER)

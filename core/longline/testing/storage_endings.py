@@ -131,7 +131,7 @@ class RunFinishContract:
         for lease in (run.lease, replace(taken.lease, attempt=3), replace(taken.lease, owner="worker-1")):
             with pytest.raises(LeaseLostError):
                 await storage.runs.finish(lease, ended(), at=moment(9))
-        assert await storage.runs.get(run.thread_id, run.run_id) == taken
+        assert await storage.runs.get(run.thread_id, run.run_id) == replace(taken, watched=False)
         assert await storage.threads.get(run.thread_id) == before
         await storage.runs.finish(taken.lease, ended(), at=moment(9))
 

@@ -14,6 +14,7 @@ from longline_protocol_langgraph.app import PUBLIC_PATHS, all_routes, build_moun
 from longline_protocol_langgraph.custom_auth.loading import load_authenticator, load_rule
 from longline_protocol_langgraph.custom_http.wrapper import build_wrapper
 from longline_protocol_langgraph.feedback.links import FEEDBACK, TOKENS, FeedbackLinks
+from longline_protocol_langgraph.protocol_v2.recent import STARTS
 from longline_protocol_langgraph.settings import LangGraphApiSettings
 
 
@@ -24,7 +25,7 @@ def register_settings() -> Sequence[SettingsSection]:
 
 @hookimpl
 def register_collections() -> Sequence[CollectionSpec]:
-    return [FEEDBACK, TOKENS]
+    return [FEEDBACK, TOKENS, STARTS]
 
 
 @hookimpl

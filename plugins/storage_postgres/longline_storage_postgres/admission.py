@@ -9,6 +9,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.rows import DictRow
 
+from longline.clock import now
 from longline.errors import AlreadyExistsError, NotFoundError
 from longline.models.filters import Filter, matches
 from longline.models.json import JsonObject
@@ -34,6 +35,7 @@ from longline_storage_postgres.statements import load_statements
 _SQL = load_statements("queue")
 
 _ONE_RUNNING: Final = "runs_one_running"
+_ONE_ID: Final = "runs_run_id_key"
 
 
 async def admit_run(
@@ -48,11 +50,9 @@ async def admit_run(
     """Put a run on the queue; see RunQueue.enqueue. Raises SerializationFailure if it has to be tried again."""
     if new.tick is not None:
         await tick_becomes(connection, new.tick, new)
-    if new.thread is not None:
-        run = await _insert_with_thread(connection, new, claim)
-        if run is not None:
-            admit(())  # as for any other: a rule may refuse whatever there is
-            return Admission(run=run)
+    begun = await begin_thread(connection, new, admit=admit, claim=claim)
+    if begun is not None:
+        return begun
     metadata = await _lock_thread(connection, new, visible)
     rows = await (await connection.execute(_SQL["unfinished_of_thread"], {"thread_id": new.thread_id})).fetchall()
     unfinished = [run_from_row(row) for row in rows]
@@ -64,10 +64,14 @@ async def admit_run(
     return Admission(run=await _insert(connection, new, merged, starts), displaced=displaced)
 
 
-async def _insert_with_thread(connection: Connection, new: NewRun, claim: Claim | None) -> Run | None:
-    """The run on its new thread; None if the thread is there already, and nothing was done."""
+async def begin_thread(
+    connection: Connection, new: NewRun, *, admit: AdmissionRule, claim: Claim | None
+) -> Admission | None:
+    """Put a run on the queue with a thread of its own, in one statement; None if it does not bring one or the thread is
+    there already: then nothing was done. Raises AlreadyExistsError, and whatever the rule raises."""
     if new.thread is None:
         return None
+    admit(())  # as for any other: a rule may refuse whatever there is
     thread = thread_parameters(new.thread)
     row = {
         **_run_parameters(new, claim),
@@ -76,10 +80,13 @@ async def _insert_with_thread(connection: Connection, new: NewRun, claim: Claim 
         "ttl_micros": thread["ttl_micros"],
         "ttl_strategy": thread["ttl_strategy"],
     }
-    found = await (await connection.execute(_SQL["insert_with_thread"], row)).fetchone()
-    if found is None or not found["is_new"]:
-        return None
-    return _stored(new, claim, found)
+    try:
+        found = await (await connection.execute(_SQL["insert_with_thread"], row)).fetchone()
+    except pg.UniqueViolation as error:
+        if error.diag.constraint_name == _ONE_ID:
+            raise AlreadyExistsError("run", new.run_id) from error
+        raise
+    return None if found is None else Admission(run=_stored(new, claim, found))
 
 
 async def _lock_thread(connection: Connection, new: NewRun, visible: Filter) -> JsonObject:
@@ -123,15 +130,14 @@ async def _insert(connection: Connection, new: NewRun, metadata: str, claim: Cla
 def _run_parameters(new: NewRun, claim: Claim | None) -> Parameters:
     return {
         **run_parameters(new),
+        "is_due": new.not_before <= now(),  # by the clock that set it
         "owner": None if claim is None else claim.owner,
         "lease_seconds": 0.0 if claim is None else claim.lease_seconds,
     }
 
 
 def _stored(new: NewRun, claim: Claim | None, found: DictRow) -> Run:
-    """The run as it was stored. Raises AlreadyExistsError if it was not, since its id is taken."""
-    if found["turn"] is None:
-        raise AlreadyExistsError("run", new.run_id)
+    """The run as it was stored."""
     run = new_run_model(new)
     if claim is None or found["turn"] == 0:
         return run

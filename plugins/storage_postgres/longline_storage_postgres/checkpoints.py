@@ -24,7 +24,7 @@ from psycopg.rows import DictRow
 from longline.models.runs import Lease
 from longline.settings import SerdeSettings
 from longline_storage_postgres.channel_values import encode_metadata, split
-from longline_storage_postgres.checkpoint_rows import key_of, load_tuple
+from longline_storage_postgres.checkpoint_rows import columns_of, key_of, load_tuple, wanted_of
 from longline_storage_postgres.checkpoint_writes import Write, done, pruned, stored
 from longline_storage_postgres.connections import Connection
 from longline_storage_postgres.database import Database, Work
@@ -94,23 +94,18 @@ class FencedPostgresSaver(AsyncPostgresSaver):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """See BaseCheckpointSaver."""
-        configurable = config["configurable"]
-        wanted = get_checkpoint_id(config)
-        key = {
-            "thread_id": str(configurable["thread_id"]),
-            "checkpoint_ns": configurable.get("checkpoint_ns", ""),
-            "checkpoint_id": str(wanted) if wanted else None,
-        }
-        sql = " ".join((_SQL["rows"], _SQL["one" if wanted else "latest"]))
+        wanted = wanted_of(config)
+        is_one = wanted["checkpoint_id"] is not None
+        sql = " ".join((_SQL["rows"], _SQL["one" if is_one else "latest"]))
 
         async def work(connection: Connection) -> DictRow | None:
-            return await (await connection.execute(sql, key, binary=True)).fetchone()
+            return await (await connection.execute(sql, wanted, binary=True)).fetchone()
 
         row = await self._read(work)
         if row is None:
             return None
         loaded = load_tuple(row, self.serde)
-        return loaded._replace(config=config) if wanted else loaded
+        return loaded._replace(config=config) if is_one else loaded
 
     async def alist(
         self,
@@ -180,11 +175,6 @@ class FencedPostgresSaver(AsyncPostgresSaver):
         """See BaseCheckpointSaver. Raises LeaseLostError."""
         configurable = config["configurable"]
         replaces = all(channel in WRITES_IDX_MAP for channel, _ in writes)
-        rows: dict[int, tuple[str, str, bytes]] = {}
-        for index, (channel, value) in enumerate(writes):
-            place = WRITES_IDX_MAP.get(channel, index)
-            if replaces or place not in rows:
-                rows[place] = (channel, *self.serde.dumps_typed(value))
         row = {
             "thread_id": str(configurable["thread_id"]),
             "checkpoint_ns": str(configurable["checkpoint_ns"]),
@@ -192,10 +182,7 @@ class FencedPostgresSaver(AsyncPostgresSaver):
             "task_id": task_id,
             "task_path": task_path,
             "run_id": self._run_id({}),
-            "idx": list(rows),
-            "channels": [channel for channel, _, _ in rows.values()],
-            "types": [kind for _, kind, _ in rows.values()],
-            "blobs": [data for _, _, data in rows.values()],
+            **columns_of(writes, self.serde, replaces=replaces),
         }
         await self._write_alone(stored("replace_writes" if replaces else "put_writes", row))
 
@@ -230,16 +217,11 @@ class FencedPostgresSaver(AsyncPostgresSaver):
         """See BaseCheckpointSaver."""
         if not channels:
             return {}
-        wanted = get_checkpoint_id(config)
-        key = {
-            "thread_id": str(config["configurable"]["thread_id"]),
-            "checkpoint_ns": config["configurable"].get("checkpoint_ns", ""),
-            "checkpoint_id": str(wanted) if wanted else None,
-        }
+        wanted = wanted_of(config)
 
         async def read() -> Mapping[str, DeltaChannelHistory]:
             return await self._database.read_snapshot(
-                lambda connection: read_history(connection, self.serde, key, channels)
+                lambda connection: read_history(connection, self.serde, wanted, channels)
             )
 
         return await (read() if self.lease is None else self._patience.until_done(read))

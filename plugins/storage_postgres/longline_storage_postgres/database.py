@@ -68,6 +68,10 @@ class Database:
         For work that may be done twice. Raises StorageError."""
         return await self._do(work, "write" if self.is_pooled else None)
 
+    async def write_once(self, work: Work[T]) -> T:
+        """The same for work that may not be done twice: one that breaks off is told, as with `write`."""
+        return await self._do(work, "write" if self.is_pooled else None, is_repeatable=False)
+
     async def read(self, work: Work[T]) -> T:
         """Do work that only reads, statement by statement: each sees the newest state. Raises StorageError."""
         return await self._do(work, "read" if self.is_pooled else None)
@@ -76,11 +80,12 @@ class Database:
         """Do work that only reads, all of it from one state of the database. Raises StorageError."""
         return await self._do(work, "snapshot")
 
-    async def _do(self, work: Work[T], kind: _Kind | None) -> T:
-        """Without a kind, the work is statements that are transactions by themselves, and may be done twice."""
+    async def _do(self, work: Work[T], kind: _Kind | None, *, is_repeatable: bool = True) -> T:
+        """Without a kind, the work is statements that are transactions by themselves, and may be done twice unless it
+        is not repeatable."""
         with translated(self.place):
             for number in range(_TRIES - 1):
-                progress = _Progress()
+                progress = _Progress(has_begun=kind is None and not is_repeatable)
                 async with self._pool.connection() as connection:
                     try:
                         return await self._once(connection, work, kind, progress)
@@ -170,6 +175,7 @@ async def open_database(url: str, settings: PostgresSettings) -> AsyncIterator[D
         return connection
 
     pool = Pool(connect, place, size=settings.pool_size, wait_seconds=settings.pool_wait_seconds)
+    await pool.open()
     try:
         yield Database(pool, url, settings, is_pooled=is_pooled)
     finally:

@@ -1,27 +1,38 @@
-"""The connections of one process: made in the task that needs one, kept while they are sound.
+"""The connections of one process: psycopg's pool, and at its edges what outages of the server ask for.
 
-Not psycopg's own pool, because of outages: that one makes connections in the background, so that who waits learns
-neither soon nor why there is none, and gives out connections that a restart of the server has ended.
+The library makes, keeps and ends connections. Ours is that who waits for one learns at once that there is none, and
+why, and that nobody is given one that ended while it was idle.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.pq import TransactionStatus
+from psycopg.rows import DictRow
+from psycopg_pool import AsyncConnectionPool, PoolClosed
 
 from longline.errors import StorageError
 from longline_storage_postgres.connections import Connection
-from longline_storage_postgres.errors import NoConnectionError, PoolClosedError, is_too_many, storage_error
+from longline_storage_postgres.errors import (
+    NetworkError,
+    NoConnectionError,
+    PoolClosedError,
+    is_too_many,
+    storage_error,
+)
 
 _LIFETIME_SECONDS: Final = 3600.0  # so that load moves to new servers behind a name, and plans do not grow old
 _IDLE_SECONDS: Final = 300.0
 _AWAY_SECONDS: Final = 0.25  # for which everybody is told at once what the last attempt to connect was told
 _FULL_SECONDS: Final = 1.0  # for which a server that took no more connections is not asked for another
-_AWAY_WAIT_SECONDS: Final = 0.5  # for somebody else's attempt at a server that was away
+_AWAY_WAIT_SECONDS: Final = 0.5  # for an attempt at a server that was away
+_NEVER: Final = 1e6  # seconds: the library's limits, where ours come first
+
+_Fault = psycopg.Error | OSError
 
 
 class Pool:
@@ -33,27 +44,47 @@ class Pool:
     ) -> None:
         self._connect = connect
         self._place = place
-        self._size = size
         self._wait_seconds = wait_seconds
-        self._born: dict[Connection, float] = {}
-        self._making = 0
-        self._idle: list[tuple[float, Connection]] = []
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
-        self._away: StorageError | None = None
-        self._away_until = 0.0
-        self._full_until = 0.0
+        self._library = AsyncConnectionPool[Connection](
+            connection_class=_Made,
+            kwargs={"make": self._attempt},
+            min_size=0,
+            max_size=size,
+            open=False,
+            reset=_keep,
+            max_lifetime=_LIFETIME_SECONDS,
+            max_idle=_IDLE_SECONDS,
+            reconnect_timeout=0.0,  # the next request asks again
+            num_workers=size + 2,  # attempts to connect must not keep connections from being given back
+        )
+        self._born: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
+        self._used: set[Connection] = set()
+        self._waiting: set[asyncio.Task[Connection]] = set()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._attempts: set[asyncio.Timeout] = set()
+        self._ended = asyncio.Event()  # of the attempt that runs, or of the next
+        self._changed = asyncio.Event()
+        self._fault: _Fault | None = None
+        self._is_away = False
+        self._quiet_until = 0.0
         self._renewed_at = 0.0
         self._is_closed = False
-        self._changed = asyncio.Event()
+
+    async def open(self) -> None:
+        """Be ready; nothing is connected yet."""
+        await self._library.open()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A sound connection outside of any transaction. Raises StorageError."""
         connection = await self._take()
+        self._used.add(connection)
         try:
             yield connection
         finally:
-            self._give(connection)
+            self._used.remove(connection)
+            self._changed.set()
+            await self._give(connection)
 
     def renew(self) -> None:
         """Use no connection any longer that was made before now."""
@@ -63,154 +94,157 @@ class Pool:
         """Give nothing to who comes now, let those who came before end, and end all connections."""
         self._is_closed = True
         deadline = asyncio.get_running_loop().time() + self._wait_seconds
-        while (self._making or self._waiting or len(self._born) > len(self._idle)) and not self._away:
+        while (self._used or self._waiting) and not self._is_away:
             self._changed.clear()
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._changed.wait()
             except TimeoutError:
                 break
-        self._fail_waiting(PoolClosedError(self._place))
-        while self._idle:
-            self._drop(self._idle.pop()[1])
+        for limit in self._attempts:
+            limit.reschedule(asyncio.get_running_loop().time())
+        await self._library.close()
+        for connection in self._alive:
+            if connection not in self._used:
+                await connection.close()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no further connection may be made: by our own limit, or the server's a moment ago."""
-        if len(self._born) + self._making >= self._size:
-            return True
-        return bool(self._born or self._making) and asyncio.get_running_loop().time() < self._full_until
-
-    # -- taking -----------------------------------------------------------------------------------------------------
+    # -- taking and giving ------------------------------------------------------------------------------------------
 
     async def _take(self) -> Connection:
         if self._is_closed:
             raise PoolClosedError(self._place)
         deadline = asyncio.get_running_loop().time() + self._wait_seconds
         while True:
-            while self._idle:
-                connection = self._idle.pop()[1]
-                if self._is_young(connection) and _is_sound(connection):
-                    return connection
-                self._drop(connection)
-            connection_or_none = await self._make_or_wait(deadline)
-            if connection_or_none is not None:
-                return connection_or_none
+            if self._is_away:
+                await self._wait_until_back(deadline)
+            connection = await self._get(deadline)
+            if self._is_young(connection) and _is_sound(connection):
+                return connection
+            await connection.close()
+            await self._give(connection)
 
-    async def _make_or_wait(self, deadline: float) -> Connection | None:
-        """A connection, or None: then look again."""
-        if self.is_full:
-            return await self._wait(deadline)
-        if self._away is None:
-            return await self._make(deadline)
+    async def _get(self, deadline: float) -> Connection:
         now = asyncio.get_running_loop().time()
-        if now < self._away_until:
-            raise self._away.with_traceback(None)
-        if self._making:
-            return await self._wait(min(deadline, now + _AWAY_WAIT_SECONDS))
-        return await self._make(deadline)
-
-    async def _make(self, deadline: float) -> Connection | None:
-        self._making += 1
+        getting = asyncio.create_task(self._library.getconn(_NEVER))  # apart, as its wait_for may drop a cancellation
+        self._waiting.add(getting)
         try:
-            async with asyncio.timeout_at(deadline):
-                connection = await self._connect()
-        except (psycopg.Error, OSError, TimeoutError) as error:
-            self._making -= 1
-            if isinstance(error, psycopg.Error) and is_too_many(error) and (self._born or self._making):
-                self._full_until = asyncio.get_running_loop().time() + _FULL_SECONDS
-                return None  # one of ours may have come back meanwhile, or will
-            raise self._failed(error) from error
-        except BaseException:
-            self._making -= 1
-            self._tell_room()
-            raise
-        self._making -= 1
-        self._away = None
-        self._born[connection] = asyncio.get_running_loop().time()
-        self._tell_room()
-        return connection
-
-    def _failed(self, error: psycopg.Error | OSError | TimeoutError) -> StorageError:
-        """The reason, told to all who wait and for a moment to all who come."""
-        if isinstance(error, psycopg.Error):
-            self._away = storage_error(error, self._place)
-        else:
-            self._away = NoConnectionError(self._place)
-        self._away_until = asyncio.get_running_loop().time() + _AWAY_SECONDS
-        self._changed.set()
-        if not self._born:
-            self._fail_waiting(self._away)
-        return self._away
-
-    async def _wait(self, deadline: float) -> Connection | None:
-        """What somebody gives back, or None where there is room for another connection."""
-        place: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await place
-        except TimeoutError:
-            self._left(place)
-            raise (self._away or NoConnectionError(self._place)).with_traceback(None) from None
+            await asyncio.wait({getting}, timeout=deadline - now)
+            if getting.done() and not getting.cancelled():
+                return getting.result()
+        except PoolClosed:
+            raise PoolClosedError(self._place) from None
         except asyncio.CancelledError:
-            self._left(place)
+            self._leave(getting)
             raise
+        finally:
+            self._waiting.discard(getting)
+            self._changed.set()
+        self._leave(getting)
+        raise self._reason()
 
-    def _left(self, place: "asyncio.Future[Connection | None]") -> None:
-        """Somebody waits no longer: what was given at that very moment goes to the next."""
-        if place in self._waiting:
-            self._waiting.remove(place)
-        if place.done() and not place.cancelled() and place.exception() is None:
-            given = place.result()
-            if given is None:
-                self._tell_room()
-            else:
-                self._give(given)
+    def _leave(self, getting: "asyncio.Task[Connection]") -> None:
+        """Somebody waits no longer: what was given at that very moment goes back."""
 
-    # -- giving -----------------------------------------------------------------------------------------------------
+        async def leave() -> None:
+            getting.cancel()
+            await asyncio.wait({getting})
+            if not getting.cancelled() and getting.exception() is None:
+                await self._library.putconn(getting.result())
 
-    def _give(self, connection: Connection) -> None:
-        is_clean = connection.pgconn.transaction_status == TransactionStatus.IDLE
-        self._changed.set()
-        if not is_clean or not self._is_young(connection):
-            self._drop(connection)
-            return
-        for place in self._next_waiting():
-            place.set_result(connection)
-            return
-        if self._is_closed:
-            self._drop(connection)
-            return
-        now = asyncio.get_running_loop().time()
-        self._idle.append((now, connection))
-        if self._idle[0][0] + _IDLE_SECONDS < now:
-            self._drop(self._idle.pop(0)[1])
+        leaving = asyncio.create_task(leave())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
-    def _drop(self, connection: Connection) -> None:
-        del self._born[connection]
-        connection.pgconn.finish()
-        self._tell_room()
-
-    def _tell_room(self) -> None:
-        self._changed.set()
-        room = self._size - len(self._born) - self._making
-        for _, place in zip(range(room), self._next_waiting(), strict=False):  # in this order: none is taken and left
-            place.set_result(None)
-
-    def _next_waiting(self) -> "Iterator[asyncio.Future[Connection | None]]":
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
-                yield place
-
-    def _fail_waiting(self, error: StorageError) -> None:
-        for place in self._next_waiting():
-            place.set_exception(error)
+    async def _give(self, connection: Connection) -> None:
+        """Does not wait, so it cannot be cancelled: the library's workers do the rest."""
+        if connection.pgconn.transaction_status != TransactionStatus.IDLE or not self._is_young(connection):
+            await connection.close()
+        await self._library.putconn(connection)
 
     def _is_young(self, connection: Connection) -> bool:
-        born = self._born[connection]
-        return born >= self._renewed_at and born + _LIFETIME_SECONDS > asyncio.get_running_loop().time()
+        return self._born[connection] >= self._renewed_at
+
+    # -- connecting -------------------------------------------------------------------------------------------------
+
+    async def _wait_until_back(self, deadline: float) -> None:
+        """For the attempt that runs, or a new one where the last was a moment ago. Raises StorageError."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            ended = self._ended
+            await self._library.check()  # which makes it try to connect, as there is no connection
+            try:
+                async with asyncio.timeout_at(min(deadline, now + _AWAY_WAIT_SECONDS)):
+                    await ended.wait()
+            except TimeoutError:
+                pass
+        if self._is_away:
+            raise self._reason()
+
+    async def _attempt(self) -> Connection:
+        """A connection for the library. What it raises the library only logs."""
+        loop = asyncio.get_running_loop()
+        if self._fault is not None and loop.time() < self._quiet_until and (self._is_away or self._alive):
+            raise self._fault.with_traceback(None)
+        limit = asyncio.timeout(None)
+        try:
+            async with limit:
+                self._attempts.add(limit)
+                connection = await self._connect()
+        except (psycopg.Error, OSError) as error:
+            self._attempts.discard(limit)
+            self._failed(error)
+            raise
+        finally:
+            self._attempts.discard(limit)
+        self._born[connection] = loop.time()
+        self._fault, self._is_away = None, False
+        self._tell()
+        return connection
+
+    def _failed(self, fault: _Fault) -> None:
+        """Those who wait share the connections that there are, or are told that there is none."""
+        now = asyncio.get_running_loop().time()
+        is_full = isinstance(fault, psycopg.Error) and is_too_many(fault)
+        self._fault, self._quiet_until = fault, now + (_FULL_SECONDS if is_full else _AWAY_SECONDS)
+        if self._alive or (is_full and self._attempts):
+            return
+        self._is_away, self._quiet_until = True, now + _AWAY_SECONDS
+        self._tell()
+        for getting in self._waiting:
+            getting.cancel()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._ended.set()
+        self._ended = asyncio.Event()
+
+    def _reason(self) -> StorageError:
+        if self._is_closed:
+            return PoolClosedError(self._place)
+        if not self._is_away or self._fault is None:
+            return NoConnectionError(self._place)
+        if isinstance(self._fault, OSError):
+            return NetworkError(self._place, self._fault)
+        return storage_error(self._fault, self._place)
+
+    @property
+    def _alive(self) -> list[Connection]:
+        return [connection for connection in self._born if not connection.closed]
+
+
+class _Made(psycopg.AsyncConnection[DictRow]):
+    """Where the library asks for a connection: it has no other place that learns why there is none."""
+
+    @classmethod
+    async def connect(  # type: ignore[override]  # the library calls it with `kwargs` and nothing else
+        cls, _: str, *, make: Callable[[], Awaitable[Connection]]
+    ) -> Connection:
+        return await make()
+
+
+async def _keep(connection: Connection) -> None:
+    """Nothing is left to reset. That there is a function makes the library take connections back in its workers, so
+    that a cancelled request cannot lose one half-way."""
 
 
 def _is_sound(connection: Connection) -> bool:

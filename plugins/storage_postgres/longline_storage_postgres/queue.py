@@ -25,7 +25,7 @@ from longline.models.runs import (
 from longline.storage.collections import RecordRule, record_nothing
 from longline.storage.queue import AdmissionRule, UnreadableRun
 from longline.threads import in_thread
-from longline_storage_postgres.admission import admit_run
+from longline_storage_postgres.admission import admit_run, begin_thread
 from longline_storage_postgres.cancellation import cancel_runs, rest_threads
 from longline_storage_postgres.claims import claim_runs
 from longline_storage_postgres.clocks import optional_instant
@@ -79,7 +79,13 @@ class PostgresRunQueue:
         visible: Filter = EVERYTHING,
         record: RecordRule = record_nothing,
     ) -> Admission:
-        """See RunQueue."""
+        """See RunQueue. A temporary thread is new, so that one statement does it."""
+        if new.spec.temporary and new.tick is None:
+            begun = await self._database.write_once(
+                lambda connection: begin_thread(connection, new, admit=admit, claim=claim)
+            )
+            if begun is not None:
+                return begun
         return await self._database.write(
             lambda connection: admit_run(connection, new, admit=admit, claim=claim, visible=visible, record=record)
         )

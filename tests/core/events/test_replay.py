@@ -132,6 +132,34 @@ async def test_a_reader_of_a_run_that_is_not_kept_is_told_that_it_fell_behind(
             await reader.read(5)
 
 
+async def test_what_is_told_twice_is_read_once(storage: Storage) -> None:
+    hub = EventHub()
+    with RunReader(hub, storage.events, "r", after=None) as reader:
+        hub.publish("r", live("r", 1, 2))
+        hub.publish("r", live("r", 2))
+        hub.publish("r", live("r", 2, 3))
+        assert await reader.read(5) == live("r", 1, 2, 3)
+
+
+@pytest.mark.parametrize("is_between", [True, False])
+async def test_the_last_events_of_an_attempt_elsewhere_come_before_those_of_the_next_one_here(
+    storage: Storage, is_between: bool
+) -> None:
+    story = Story(storage, EventHub(), await begin(storage, lease_seconds=OVER))
+    with RunReader(story.hub, storage.events, story.run.run_id, after=None) as reader:
+        reader.expect_kept()
+        await story.store(2)
+        story.publish(2)
+        if not is_between:
+            await story.read(reader, 1)
+        await story.store(2)
+        story.published += 2  # nobody has told this process of them
+        await story.take_over()
+        await story.store(2)
+        await story.end(reader, is_told=True)
+    assert story.received == story.stored
+
+
 async def test_a_run_that_is_not_kept_can_be_followed_from_any_place(storage: Storage) -> None:
     hub = EventHub()
     with RunReader(hub, storage.events, "r", after=BEGINNING) as reader:

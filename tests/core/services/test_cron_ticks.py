@@ -109,6 +109,20 @@ async def test_ticks_that_were_missed_make_one_run_and_then_it_counts_from_now(
     assert len(told.created) == 1
 
 
+async def test_ticks_behind_one_that_a_dead_process_held_come_one_by_one(
+    open_server: OpenServer, tmp_path: Path
+) -> None:
+    async with open_server({"g": graphs.steps("a")}) as server:
+        cron = await server.crons.create(ANN, new(schedule=EVERY_SECOND, enabled=False))
+    tick = ago(seconds=3)  # less than four leases
+    await make_due(tmp_path, cron.cron_id, tick, enabled=True)
+    told = Told()
+    async with open_server({"g": graphs.steps("a")}, listeners=[told]):
+        runs = await told.wait(4)
+    made = [tick_run_id(cron.cron_id, tick + timedelta(seconds=number)) for number in range(4)]
+    assert [run.run_id for run in runs[:4]] == made
+
+
 async def _passed_over(open_server: OpenServer, tmp_path: Path, *, tick: datetime, **changed: object):
     """What a restarted server makes of a cron: once another, due after it, has made its run."""
     async with open_server({"g": graphs.steps("a")}) as server:

@@ -74,14 +74,19 @@ async def test_without_runs_commands_start_and_end_none(serve: Serve) -> None:
         assert thread["status"] == "idle"
 
 
-async def test_who_may_not_run_on_a_thread_changes_nothing_for_those_who_follow_it() -> None:
-    recent = RecentStarts(lambda: 0.0)
-    with recent.starting("t", 3):
-        pass
-    before = recent.unheard("t", frozenset({"values"}))
-    assert isinstance(before, ThreadPlace)
-    for thread_id in ("t", "other"):
-        with pytest.raises(PermissionError), recent.starting(thread_id, 9):
-            raise PermissionError
-    assert recent.unheard("t", frozenset({"values"})) == before
-    assert recent.unheard("other", frozenset({"values"})) is None
+async def test_who_may_not_run_on_a_thread_changes_nothing_for_those_who_follow_it(serve: Serve) -> None:
+    async with serve({"ask": asking()}) as served:
+        recent = RecentStarts(served.server)
+        async with recent.starting("t", 3):
+            pass
+        before = await recent.unheard("t", frozenset({"values"}))
+        assert isinstance(before, ThreadPlace)
+        for thread_id in ("t", "other"):
+            with pytest.raises(PermissionError):
+                async with recent.starting(thread_id, 9):
+                    raise PermissionError
+        assert await recent.unheard("t", frozenset({"values"})) == before
+        assert await recent.unheard("other", frozenset({"values"})) is None
+        await recent.heard("t", 3, frozenset({"values"}))
+        assert await recent.unheard("t", frozenset({"values"})) is None
+        assert await recent.unheard("t", frozenset({"values", "input"})) == before

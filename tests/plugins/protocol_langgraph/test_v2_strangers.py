@@ -20,7 +20,7 @@ async def test_what_happens_on_anothers_thread_does_not_move_a_heartbeat(serve: 
     subscription = parse_subscription({"channels": ["values", "lifecycle"]})
     async with serve({"count": counting()}, settings(tmp_path)) as served, client(served, "ann") as ann:
         thread_id = (await ann.threads.create(graph_id="count"))["thread_id"]
-        source = EventSource(served.server.thread_streams, RecentStarts(), thread_id, subscription)
+        source = EventSource(served.server.thread_streams, RecentStarts(served.server), thread_id, subscription)
 
         async def keep_changing() -> None:
             while True:

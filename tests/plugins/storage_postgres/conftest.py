@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 
+import psycopg
 import pytest
-from tests.postgres import fresh_database, migrated_template, server_url
+from tests.postgres import OwnServer, fresh_database, migrated_template, own_server, server_url
 
 from longline.storage.protocols import Storage
 from longline_storage_postgres.backends import postgres_backend
@@ -39,3 +40,12 @@ async def storage(
 ) -> AsyncIterator[Storage]:
     async with reopen() as opened:
         yield opened
+
+
+@pytest.fixture
+def server() -> Iterator[OwnServer]:
+    """A Postgres that a test may stop, with a table."""
+    with own_server() as server:
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE kept (number INT PRIMARY KEY)")
+        yield server

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
+from tests.pools import SECONDS, fill, one, sleep_long
 from tests.postgres import OwnServer, own_server
 
 from longline.errors import StorageAwayError, StorageError
@@ -14,39 +14,9 @@ from longline_storage_postgres.connections import Connection
 from longline_storage_postgres.database import Database, open_database
 from longline_storage_postgres.settings import PostgresSettings
 
-_SECONDS = 30.0  # far more than anything here takes
-
-
-@pytest.fixture
-def server() -> Iterator[OwnServer]:
-    with own_server() as server:
-        with psycopg.connect(server.url, autocommit=True) as connection:
-            connection.execute("CREATE TABLE kept (number INT PRIMARY KEY)")
-        yield server
-
-
-async def one(connection: Connection) -> object:
-    row = await (await connection.execute("SELECT 1 AS one")).fetchone()
-    return row and row["one"]
-
-
-async def sleep_long(connection: Connection) -> None:
-    await connection.execute("SELECT pg_sleep(60)")
-
-
-async def fill(database: Database, count: int) -> None:
-    """Make so many connections."""
-    met = asyncio.Barrier(count)
-
-    async def work(connection: Connection) -> None:
-        async with asyncio.timeout(_SECONDS):
-            await met.wait()
-
-    await asyncio.gather(*(database.read(work) for _ in range(count)))
-
 
 async def until_back(database: Database) -> None:
-    async with asyncio.timeout(_SECONDS):
+    async with asyncio.timeout(SECONDS):
         while True:
             try:
                 await database.write(one)
@@ -54,16 +24,6 @@ async def until_back(database: Database) -> None:
                 await asyncio.sleep(0.05)
             else:
                 return
-
-
-def backends(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE application_name = 'longline' AND backend_type = 'client backend'"
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 @pytest.mark.anyio
@@ -95,7 +55,7 @@ class TestRestart:
         async with open_database(server.url, PostgresSettings(pool_wait_seconds=0.5)) as database:
             await fill(database, 5)
             server.freeze()
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(SECONDS):
                 found = await asyncio.gather(*(database.write(one) for _ in range(50)), return_exceptions=True)
             assert all(isinstance(error, StorageAwayError) for error in found)
             server.thaw()
@@ -152,51 +112,6 @@ class TestRestart:
 
 
 @pytest.mark.anyio
-class TestCancelled:
-    async def test_two_hundred_cancelled_tasks_leave_nothing_behind(self, server: OwnServer) -> None:
-        async with open_database(server.url, PostgresSettings(pool_size=10)) as database:
-            await fill(database, 10)
-            tasks = [asyncio.create_task(database.write(sleep_long)) for _ in range(200)]
-            await asyncio.sleep(0)
-            async with asyncio.timeout(_SECONDS):
-                while await asyncio.to_thread(_sleepers, server.url) < 10:
-                    await asyncio.sleep(0.01)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.wait(tasks)
-                assert all(task.cancelled() for task in tasks)
-                assert await asyncio.gather(*(database.write(one) for _ in range(100))) == [1] * 100
-            assert await asyncio.to_thread(_sleepers, server.url) == 0
-            assert await asyncio.to_thread(backends, server.url) <= 10
-        async with asyncio.timeout(_SECONDS):
-            while await asyncio.to_thread(backends, server.url):
-                await asyncio.sleep(0.01)
-
-    async def test_a_task_cancelled_as_it_is_given_a_connection_gives_it_back(self, server: OwnServer) -> None:
-        async with open_database(server.url, PostgresSettings(pool_size=2)) as database:
-            for steps in range(60):
-                tasks = [asyncio.create_task(database.read(one)) for _ in range(6)]
-                for _ in range(steps):
-                    await asyncio.sleep(0)
-                for task in tasks[::2]:
-                    task.cancel()
-                async with asyncio.timeout(_SECONDS):
-                    await asyncio.wait(tasks)
-                assert all(task.cancelled() or task.result() == 1 for task in tasks)
-            await fill(database, 2)
-
-
-def _sleepers(url: str) -> int:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active'"
-            " AND pid <> pg_backend_pid()"
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-@pytest.mark.anyio
 class TestStart:
     async def test_a_start_before_the_database_waits_for_it_with_one_line(
         self, server: OwnServer, caplog: pytest.LogCaptureFixture
@@ -209,7 +124,7 @@ class TestStart:
                 return await database.write(one)
 
         starting = asyncio.create_task(start())
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(SECONDS):
             while not caplog.records:
                 await asyncio.sleep(0.01)
             await asyncio.to_thread(server.start)

@@ -5,7 +5,6 @@ from importlib import resources
 
 import psycopg
 import pytest
-
 from tests.postgres import fresh_database
 
 _LOOKS = {

@@ -120,7 +120,7 @@ class Commands:
         asked = validate(body, RUN).to_request(thread_id=thread_id, request_id=origin.request_id)
         asked = self._policy.applied(_as_streamed(asked, self._modes | modes), origin)
         newest = await self._server.thread_streams.newest_turn(thread_id)
-        with self._recent.starting(thread_id, newest + 1):
+        async with self._recent.starting(thread_id, newest + 1):
             run = await self._server.runs.create(principal, asked)
         return run.run_id
 

@@ -58,7 +58,7 @@ class EventSource:
         since = self._subscription.since
         if since is None:
             before = await self._streams.before_unfinished(self._thread_id)
-            return before or self._recent.unheard(self._thread_id, self._subscription.channels)
+            return before or await self._recent.unheard(self._thread_id, self._subscription.channels)
         newest = await self._streams.newest_turn(self._thread_id)
         if turn_of(since) > newest + 1:  # it is a number of another database
             return None
@@ -115,7 +115,7 @@ class EventSource:
                 )
             )
         if isinstance(entry, RunEnding):
-            self._recent.heard(self._thread_id, entry.turn, self._subscription.channels)
+            await self._recent.heard(self._thread_id, entry.turn, self._subscription.channels)
         return self._turn.feed(entry)
 
     def _wants(self, event: ProtocolEvent) -> bool:

@@ -40,7 +40,7 @@ class StreamRoutes:
     def __init__(self, server: Server, settings: LangGraphApiSettings) -> None:
         self._server = server
         self._settings = settings
-        self._recent = RecentStarts()
+        self._recent = RecentStarts(server)
         self._commands = Commands(server, self._recent, RunPolicy(server, settings), settings.thread_run_modes)
 
     def http(self) -> list[Route]:

@@ -40,16 +40,29 @@ FROM longline.items AS i
 WHERE (i.expires_at IS NULL OR i.expires_at > clock_timestamp())
 
 -- name: search_order
--- What was changed last comes first.
-ORDER BY i.updated_at DESC, i.prefix, i.key LIMIT %s OFFSET %s
+-- What was changed last comes first, in whole seconds, as LangGraph's store on SQLite has it; what was changed in the same
+-- second comes in the order in which it was made.
+ORDER BY date_trunc('second', i.updated_at) DESC, i.created_at, i.prefix, i.key LIMIT %s OFFSET %s
 
 -- name: nearest
--- The start of a search by meaning, of one best score per item. ({vectors} is where the extension stands.)
+-- The start of a search by meaning, of one best score per item. ({vectors} is where the extension stands.) The score is
+-- the cosine itself: taken from the distance, which is 1 less it, it would lose its last digits.
 SELECT
     i.prefix, i.key, i.value, i.created_at, i.updated_at,
-    max(nullif(1 - (v.embedding OPERATOR({vectors}.<=>) %s::float4[]::{vectors}.vector), 'NaN'::float8)) AS score,
+    max(CASE WHEN c.cosine > 1 THEN 1 ELSE c.cosine END) AS score,
     i.ttl_minutes IS NOT NULL AS has_ttl
-FROM longline.items AS i JOIN longline.item_vectors AS v ON v.prefix = i.prefix AND v.key = i.key AND v.dims = %s
+FROM (SELECT %s::float4[]::{vectors}.vector AS wanted) AS q
+CROSS JOIN longline.items AS i
+JOIN longline.item_vectors AS v ON v.prefix = i.prefix AND v.key = i.key AND v.dims = %s
+CROSS JOIN LATERAL (
+    SELECT nullif(
+        -(v.embedding OPERATOR({vectors}.<#>) q.wanted) / nullif(
+            sqrt(-(v.embedding OPERATOR({vectors}.<#>) v.embedding)) * sqrt(-(q.wanted OPERATOR({vectors}.<#>) q.wanted)),
+            0
+        ),
+        'NaN'::float8
+    ) AS cosine
+) AS c
 WHERE (i.expires_at IS NULL OR i.expires_at > clock_timestamp())
 
 -- name: nearest_order

@@ -1,7 +1,7 @@
 -- name: insert_with_thread
 -- A new thread with a run on it, waiting or, for an owner, started if it is due: then it takes the first turn. Nothing
--- happens where the thread is there already, and no run is made where its id is taken. What is due does not depend on
--- how well clocks agree: a run that was never to wait is due.
+-- happens, and no row comes back, where the thread is there already; an error where the run's id is taken. What is due
+-- does not depend on how well clocks agree: a run that is due for who asks is due.
 WITH thread AS (
     INSERT INTO longline.threads (
         thread_id, created_at, updated_at, state_updated_at, metadata, ttl_micros, ttl_strategy, turns
@@ -11,10 +11,7 @@ WITH thread AS (
         %(ttl_micros)s::bigint, %(ttl_strategy)s::text,
         CASE
             WHEN %(owner)s::text IS NOT NULL
-                AND (
-                    %(not_before)s::timestamptz <= %(created_at)s::timestamptz
-                    OR %(not_before)s::timestamptz <= clock_timestamp()
-                ) THEN 1
+                AND (%(is_due)s::boolean OR %(not_before)s::timestamptz <= clock_timestamp()) THEN 1
             ELSE 0
         END
     ON CONFLICT DO NOTHING
@@ -28,7 +25,11 @@ run AS (
     SELECT
         %(run_id)s, thread.thread_id, %(assistant_id)s, %(metadata)s,
         CASE thread.turns WHEN 1 THEN 'running' ELSE 'pending' END,
-        %(spec)s, %(temporary)s, %(multitask_strategy)s, %(created_at)s, %(created_at)s, %(not_before)s,
+        %(spec)s, %(temporary)s, %(multitask_strategy)s, %(created_at)s, %(created_at)s,
+        CASE
+            WHEN %(is_due)s::boolean THEN least(%(not_before)s::timestamptz, clock_timestamp())
+            ELSE %(not_before)s::timestamptz
+        END,
         thread.turns,
         CASE thread.turns WHEN 1 THEN %(owner)s::text END,
         CASE thread.turns WHEN 1 THEN clock_timestamp() END,
@@ -37,15 +38,13 @@ run AS (
         END,
         %(resumable)s, thread.turns, %(watched_by)s::text
     FROM thread
-    ON CONFLICT (run_id) DO NOTHING
     RETURNING run_id, thread_id, attempt, turn, resumable
 ),
 remembered AS (
     INSERT INTO longline.turns (thread_id, turn, run_id, attempt)
     SELECT thread_id, turn, run_id, attempt FROM run WHERE resumable AND turn > 0
 )
-SELECT EXISTS (SELECT 1 FROM thread) AS is_new, run.turn, FALSE AS is_watched
-FROM (VALUES (1)) AS always (one) LEFT JOIN run ON TRUE;
+SELECT turn, FALSE AS is_watched FROM run;
 
 -- name: insert
 -- The same on a thread that is there and locked, which is told what it belongs to. No row if the id is taken. The run's
@@ -53,10 +52,7 @@ FROM (VALUES (1)) AS always (one) LEFT JOIN run ON TRUE;
 WITH due AS MATERIALIZED (
     SELECT
         %(owner)s::text IS NOT NULL
-        AND (
-            %(not_before)s::timestamptz <= %(created_at)s::timestamptz
-            OR %(not_before)s::timestamptz <= clock_timestamp()
-        ) AS starts
+        AND (%(is_due)s::boolean OR %(not_before)s::timestamptz <= clock_timestamp()) AS starts
 ),
 thread AS (
     UPDATE longline.threads AS t
@@ -75,7 +71,11 @@ run AS (
     SELECT
         %(run_id)s, %(thread_id)s, %(assistant_id)s, %(metadata)s,
         CASE WHEN thread.starts THEN 'running' ELSE 'pending' END,
-        %(spec)s, %(temporary)s, %(multitask_strategy)s, %(created_at)s, %(created_at)s, %(not_before)s,
+        %(spec)s, %(temporary)s, %(multitask_strategy)s, %(created_at)s, %(created_at)s,
+        CASE
+            WHEN %(is_due)s::boolean THEN least(%(not_before)s::timestamptz, clock_timestamp())
+            ELSE %(not_before)s::timestamptz
+        END,
         thread.starts::integer,
         CASE WHEN thread.starts THEN %(owner)s::text END,
         CASE WHEN thread.starts THEN clock_timestamp() END,
@@ -104,11 +104,11 @@ FOR UPDATE;
 
 -- name: unfinished_of_thread
 -- The unfinished runs of a thread, oldest first, and which of them may start now.
-SELECT *, not_before <= created_at OR not_before <= clock_timestamp() AS is_due
+SELECT *, not_before <= clock_timestamp() AS is_due
 FROM longline.runs
 WHERE thread_id = %(thread_id)s AND status = 'running'
 UNION ALL
-SELECT *, not_before <= created_at OR not_before <= clock_timestamp() AS is_due
+SELECT *, not_before <= clock_timestamp() AS is_due
 FROM longline.runs
 WHERE thread_id = %(thread_id)s AND status = 'pending'
 ORDER BY position;
@@ -130,7 +130,7 @@ WITH waiting AS MATERIALIZED (
     SELECT due.position, due.thread_id
     FROM (
         SELECT position, thread_id FROM longline.runs
-        WHERE status = 'pending' AND (not_before <= created_at OR not_before <= statement_timestamp())
+        WHERE status = 'pending' AND not_before <= statement_timestamp()
         ORDER BY position
         OFFSET 0
     ) AS due
@@ -143,7 +143,7 @@ WITH waiting AS MATERIALIZED (
             SELECT n.position FROM longline.runs AS n
             WHERE n.thread_id = due.thread_id
                 AND n.status = 'pending'
-                AND (n.not_before <= n.created_at OR n.not_before <= statement_timestamp())
+                AND n.not_before <= statement_timestamp()
             ORDER BY n.position
             LIMIT 1
         )
@@ -400,7 +400,7 @@ ORDER BY created_at DESC, run_id DESC LIMIT %s OFFSET %s
 -- name: next_due
 -- When the earliest delayed run may start.
 SELECT min(not_before) AS due_at FROM longline.runs
-WHERE status = 'pending' AND not_before > created_at AND not_before > statement_timestamp();
+WHERE status = 'pending' AND not_before > statement_timestamp();
 
 -- name: count_unfinished
 -- How many runs wait, and how many run.
