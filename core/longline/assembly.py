@@ -110,8 +110,8 @@ class Assembly:
             store=storage.assistants, graphs=self.graphs, runner=engine.runner, access=access, vault=vault, clock=now
         )
         threads = ThreadService(
-            store=storage.threads, runner=engine.runner, scheduler=scheduler, herald=herald, access=access,
-            retention=storage.retention, default_ttl=default_ttl(kept), clock=now,
+            store=storage.threads, runner=engine.runner, scheduler=scheduler, herald=herald, relay=relay,
+            access=access, retention=storage.retention, default_ttl=default_ttl(kept), clock=now,
         )  # fmt: skip
         runs = RunService(
             storage=storage, assistants=assistants, graphs=self.graphs, scheduler=scheduler, hub=hub,

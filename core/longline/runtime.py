@@ -166,12 +166,15 @@ class Runtime:
 
 async def _until_there(work: Callable[[], Awaitable[None]]) -> None:
     """Do work that may be done twice, again while the storage is away for a moment: a server that starts just then
-    comes up all the same. Raises what the last try raised."""
+    comes up all the same, and says each reason once. Raises what the last try raised."""
+    told = set()
     for _ in range(_START_TRIES):
         try:
             return await work()
         except StorageAwayError as error:
-            logger.warning("storage away at the start", extra={"reason": error.reason})
+            if error.reason not in told:
+                logger.warning("storage away at the start", extra={"reason": error.reason})
+            told.add(error.reason)
             await asyncio.sleep(_START_PAUSE_SECONDS)
     return await work()
 

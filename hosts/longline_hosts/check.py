@@ -162,7 +162,7 @@ def _asked(runtime: Runtime, database: str) -> str:
     if pending is None:
         return f"{_scheme(runtime)}:// is looked at when the server starts"
     waiting = len(asyncio.run(_awaited(pending(database))))
-    found = f"{waiting} migrations run at the next start" if waiting else "its schema is up to date"
+    found = f"to run at the next start: {waiting} of its migrations" if waiting else "its schema is up to date"
     return f"the {_scheme(runtime)}:// database answers; {found}"
 
 

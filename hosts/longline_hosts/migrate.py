@@ -17,7 +17,7 @@ def migrate(flags: Flags) -> int:
     """Migrate and say what ran; the exit code. Raises LonglineError."""
     runtime = _assembled(flags)
     ran = _ask(runtime.storage_backend.migrate, runtime)
-    _tell([*ran, f"{len(ran)} migrations ran" if ran else f"nothing to do: {_UP_TO_DATE}"])
+    _tell([*ran, f"{_counted(ran)} ran" if ran else f"nothing to do: {_UP_TO_DATE}"])
     return 0
 
 
@@ -27,7 +27,8 @@ def check_migrations(flags: Flags) -> int:
     if runtime.storage_backend.pending is None:
         raise CannotTellError(runtime.settings.section(ServerSettings).database_scheme)
     waiting = _ask(runtime.storage_backend.pending, runtime)
-    _tell([*waiting, f"{len(waiting)} migrations have not run: run `longline migrate`" if waiting else _UP_TO_DATE])
+    verb = "has" if len(waiting) == 1 else "have"
+    _tell([*waiting, f"{_counted(waiting)} {verb} not run: run `longline migrate`" if waiting else _UP_TO_DATE])
     return 1 if waiting else 0
 
 
@@ -42,6 +43,10 @@ def _ask(question: Callable[[str], Awaitable[Sequence[str]]], runtime: Runtime) 
         return await question(runtime.settings.section(ServerSettings).database)
 
     return asyncio.run(ask())
+
+
+def _counted(names: Sequence[str]) -> str:
+    return f"{len(names)} migration{'' if len(names) == 1 else 's'}"
 
 
 def _tell(lines: Sequence[str]) -> None:

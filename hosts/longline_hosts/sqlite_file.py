@@ -41,4 +41,6 @@ def _look_inside(path: Path) -> str:
     newest = migrations()[-1][0]
     if found > newest:
         raise SchemaTooNewError(str(path), found, newest)
-    return f"{path} is there" + (f"; {newest - found} migrations run at the next start" if found < newest else "")
+    return f"{path} is there" + (
+        f"; to run at the next start: {newest - found} of its migrations" if found < newest else ""
+    )

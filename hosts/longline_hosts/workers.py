@@ -202,7 +202,7 @@ class _Supervisor:
 
     def _wait(self, seconds: float | None) -> None:
         """Until a worker is ready or has ended, a signal comes, or the time is over."""
-        ends = [process.sentinel for process in self._processes() if process.exitcode is None]
+        ends = [process.sentinel for process in self._processes()]  # also of one that ended a moment ago
         readies = [worker.said_ready for worker in self._workers if worker.said_ready is not None]
         if self._wakes in wait([*ends, *readies, self._wakes], seconds):
             self._wakes.recv(1024)

@@ -150,8 +150,8 @@ async def test_an_open_server_runs_a_plugins_graph_and_serves_its_app(make_runti
         await opened.server.check_storage()
 
 
-async def test_a_storage_that_goes_away_in_the_middle_of_a_start_is_waited_for(
-    make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch
+async def test_a_storage_that_goes_away_in_the_middle_of_a_start_is_waited_for_and_told_once(
+    make_runtime: Callable[..., Runtime], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ensure, tries = AssistantService.ensure_graph_assistants, []
 
@@ -165,6 +165,7 @@ async def test_a_storage_that_goes_away_in_the_middle_of_a_start_is_waited_for(
     async with make_runtime().open() as opened:
         _, end = await run_to_end(opened, "add", input={"n": 4})
     assert (end.status, len(tries)) == (RunStatus.SUCCESS, 3)
+    assert [record.message for record in caplog.records].count("storage away at the start") == 1
 
 
 async def test_what_starts_last_stops_first(make_runtime: Callable[..., Runtime]) -> None:

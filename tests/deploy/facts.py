@@ -43,12 +43,13 @@ def documents(path: Path) -> list[dict]:
     return [document for document in yaml.safe_load_all(path.read_text("utf-8")) if document]
 
 
-def program(name: str) -> str:
-    """A program beside this Python or on the path. Skips the test where there is none."""
-    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
+def program(*names: str) -> str:
+    """A program, by any of its names, beside this Python or on the path. Skips the test where there is none."""
+    for name in names:
+        found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+        if found is not None:
+            return found
+    pytest.skip(f"{names[0]} is not installed")
 
 
 @cache

@@ -72,7 +72,7 @@ def balancer(folder: Path, *addresses: str) -> Iterator[str]:
     kept: Mapping[str, str] = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     env = {**os.environ, **kept, "SITE": f"http://127.0.0.1:{port}", "REPLICAS": upstream}
     caddy = Command(folder, "run", "--adapter", "caddyfile", "--config", str(DEPLOY / "Caddyfile"), env=env,
-                    program=Path(program("caddy")))  # fmt: skip
+                    program=Path(program("caddy", "caddyserver")))  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(lambda: _answers(f"{url}/ok"), "the balancer's first answer", 30)

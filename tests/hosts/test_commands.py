@@ -129,7 +129,8 @@ def test_migrate_check_tells_of_the_half_that_is_missing(tmp_path: Path) -> None
     connection.close()
     done = longline(tmp_path, "migrate", "--check", "--database", "sqlite:///x.db")
     assert done.returncode == 1
-    assert [line[:4] for line in done.stdout.splitlines()] == [f"{newest:04}", "1 mi"]
+    assert done.stdout.startswith(f"{newest:04}")
+    assert done.stdout.splitlines()[1:] == ["1 migration has not run: run `longline migrate`"]
     connection = sqlite3.connect(tmp_path / "x.db")
     assert connection.execute("PRAGMA user_version").fetchone()[0] == newest - 1
     connection.close()

@@ -21,7 +21,7 @@ def test_it_starts_in_an_empty_folder_and_tells_what_it_serves(tmp_path: Path) -
     with serving(tmp_path) as server:
         assert httpx.get(f"{server.url}/ok").json()["ok"] is True
         assert f"SQLite  {tmp_path / DATABASE}" in server.output
-        plugins = "agent_tools, metrics_prometheus, protocol_langgraph, storage_sqlite, webhooks"
+        plugins = "agent_tools, metrics_prometheus, protocol_langgraph, storage_postgres, storage_sqlite, webhooks"
         assert f"plugins   {plugins}" in server.output
         assert "agent ← plugin agent_tools" in server.output
         assert "model     demo:" in server.output

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import psycopg
@@ -149,7 +150,7 @@ def wrong(server: str) -> dict[str, str]:
     parts = conninfo_to_dict(server)
     host = str(parts.get("host", "localhost"))
     place = f"/nowhere?host={host}" if host.startswith("/") else f"{host}:{parts.get('port', 5432)}/nowhere"
-    user = f"{parts.get('user', 'postgres')}:{parts.get('password', PASSWORD)}"
+    user = f"{parts.get('user', 'postgres')}:{quote(str(parts.get('password', PASSWORD)), safe='')}"
     return {
         "nobody listens": f"postgresql://ann:{PASSWORD}@127.0.0.1:1/x",
         "no such host": f"postgresql://ann:{PASSWORD}@nowhere.invalid/x",

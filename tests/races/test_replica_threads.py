@@ -65,6 +65,30 @@ async def test_without_signals_everything_still_arrives(open_replicas: OpenRepli
         assert orjson.loads(reader.end.result)["steps"] == ["before", "gate of a", "after"]
 
 
+@pytest.mark.parametrize("resumable", [False, True])
+async def test_without_signals_a_thread_is_followed_too(open_replicas: OpenReplicas, resumable: bool) -> None:
+    gate = Gate()
+    gate.opened.set()
+    async with open_replicas({"gated": gated(gate)}, broker="memory://") as (here, there):
+        thread_id = await thread_on(here)
+        reader = await here.thread_streams.follow(LOCAL, thread_id)
+        request = RunRequest(
+            assistant="gated", thread_id=thread_id, input={"name": "a"}, stream_modes=("updates",), resumable=resumable
+        )
+        runs = []
+        for _ in range(2):
+            run, waiting = await there.runs.watch(LOCAL, request, only_end=True)
+            runs.append(run.run_id)
+            assert await waiting.wait_for_end(30) is not None
+            waiting.close()
+        entries = []
+        async with asyncio.timeout(10):
+            while sum(isinstance(entry, RunEnding) for entry in entries) < 2:
+                entries += await reader.read(30) or ()
+        reader.close()
+        assert [entry.run_id for entry in entries] == [run_id for run_id in runs for _ in range(5)]
+
+
 async def test_servers_that_start_together_share_the_assistants_of_their_graphs(open_replicas: OpenReplicas) -> None:
     gate = Gate()
     gate.opened.set()

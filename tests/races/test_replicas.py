@@ -246,3 +246,20 @@ async def test_a_new_run_displaces_one_that_another_server_executes(
         assert steps == [*kept, "before", "gate of new", "after"]
         displaced.close()
         reader.close()
+
+
+async def test_a_run_that_a_stopping_server_hands_back_is_taken_at_a_signal(
+    open_replicas: OpenReplicas, no_net: None
+) -> None:
+    gate = Gate()
+    never = {"poll_seconds": 60.0, "lease_seconds": 120.0, "heartbeat_seconds": 40.0}
+    async with open_replicas({"gated": gated(gate)}, **never) as (one, two), asyncio.timeout(30):
+        _, reader = await one.runs.watch(LOCAL, RunRequest(assistant="gated", input={"name": "a"}), only_end=True)
+        await gate.reached.wait()
+        gate.reached.clear()
+        await one.scheduler.drain(0)
+        await gate.reached.wait()
+        assert two.scheduler.running_count == 1
+        gate.opened.set()
+        assert (await reader.wait_for_end(30)).status is RunStatus.SUCCESS
+        reader.close()

@@ -14,6 +14,8 @@ class Followed:
     thread_id: str
     after: EventId
     is_kept: bool
+    turn: int = 0
+    """The thread's turn of what was told last."""
     joined_after: EventId = BEGINNING
     """What was said up to here is for readers of the thread alone: those of the run came later."""
     wants_end: bool = False

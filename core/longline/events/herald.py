@@ -21,6 +21,8 @@ FOLLOW_SECONDS: Final = 60.0
 _LARGEST: Final = 6_000
 """Bytes of a signal; a broker takes 7 000."""
 _MOST_WAITING: Final = 10_000
+_MOST_ASKED: Final = 1_000
+"""Runs that others read and that do not execute here, which may begin in the next moment."""
 
 News = tuple[JsonValue, ...]
 
@@ -79,6 +81,7 @@ class Herald:
         self._outbox = outbox
         self._mine: dict[str, Run] = {}
         self._watched: set[str] = set()
+        self._asked: dict[str, None] = {}
         self._followed_until: dict[str, float] = {}
 
     # -- runs that execute here ---------------------------------------------------------------------------------------
@@ -86,7 +89,7 @@ class Herald:
     def begin(self, run: Run) -> None:
         """The run executes here from now on."""
         self._mine[run.run_id] = run
-        if run.watched or self._followed_until.get(run.thread_id, 0.0) > monotonic():
+        if run.watched or run.run_id in self._asked or self._followed_until.get(run.thread_id, 0.0) > monotonic():
             self._watched.add(run.run_id)
 
     def forget(self, run: Run) -> None:
@@ -104,10 +107,20 @@ class Herald:
         return run_id in self._watched
 
     def watch(self, run_id: str) -> None:
-        """Another process reads the run, if it executes here. It is told to look at once."""
+        """Another process reads the run, if it executes here, or will in a moment. It is told to look at once."""
         run = self._mine.get(run_id)
-        if run is not None and run_id not in self._watched:
+        if run is None:
+            self._asked[run_id] = self._asked.pop(run_id, None)
+            if len(self._asked) > _MOST_ASKED:
+                del self._asked[next(iter(self._asked))]
+        elif run_id not in self._watched:
             self._watched.add(run_id)
+            self._say_said(run_id, run.thread_id, is_kept=run.spec.resumable)
+
+    def say_again(self) -> None:
+        """What was said before may not have been heard: every run that executes here and is read elsewhere is named."""
+        for run_id in self._watched:
+            run = self._mine[run_id]
             self._say_said(run_id, run.thread_id, is_kept=run.spec.resumable)
 
     def watch_thread(self, thread_id: str) -> None:

@@ -113,9 +113,9 @@ class ThreadLiveReader:
         """Add entries. Beyond the bound, in number or in bytes, the backlog is dropped and `has_overflowed` says so."""
         size = sum(_entry_size(entry) for entry in entries)
         self.has_unkept = self.has_unkept or not is_kept
-        if _is_too_much(self._entries, len(entries), self._bytes + size):
+        if _is_too_much(self._entries, len(entries), self._bytes + size) and not all(map(_is_behind, entries)):
             if not self.has_overflowed:
-                turn, seq = (self._entries[0] if self._entries else entries[0]).place
+                turn, seq = min(entry.place for entry in (*self._entries, *entries))
                 self.before_overflow = ThreadPlace(turn, seq - 1)
             self._entries.clear()
             self._bytes = 0
@@ -245,6 +245,11 @@ async def _wait(ready: asyncio.Event, seconds: float) -> bool:
 def _is_too_much(waiting: Sized, more: int, size: int) -> bool:
     """Beyond a bound. One that is too large by itself is taken where nothing waits: it has to get through."""
     return len(waiting) + more > _BACKLOG_EVENTS or (len(waiting) > 0 and size > _BACKLOG_BYTES)
+
+
+def _is_behind(entry: ThreadEntry) -> bool:
+    """It says nothing of the place where the others are, and is small."""
+    return isinstance(entry, RunEnding) and entry.is_behind
 
 
 def _size(events: Sequence[RunEvent]) -> int:

@@ -7,26 +7,25 @@ from typing import TYPE_CHECKING, Final
 
 from longline.errors import LonglineError, NotFoundError, StorageError
 from longline.events.broker import Broker
+from longline.events.catching_up import CatchingUp
 from longline.events.followed import Followed
 from longline.events.herald import FOLLOW_SECONDS, RELAY_TOPIC, Herald, read_signal
-from longline.events.hub import EventHub, RunEnd, StateUpdated
+from longline.events.hub import EventHub, StateUpdated
 from longline.models.events import BEGINNING, END_OF_TURN, EventId
 from longline.models.json import JsonValue
 from longline.models.runs import Run
-from longline.storage.relay import FollowedRun, RelayedEnd, RelayStore
+from longline.storage.relay import FollowedRun, RelayStore
 
 if TYPE_CHECKING:
     from langgraph.types import StateSnapshot
 
 logger = logging.getLogger(__name__)
 
-_PAGE: Final = 500
 _NET_SECONDS: Final = 2.0
 """How often it is asked what has ended, whatever was heard."""
 _AGAIN_SECONDS: Final = 20.0
 _KEPT_SECONDS: Final = 120.0
 """How long relayed events and ends stay."""
-_AT_ONCE: Final = 8
 
 
 class Relay:
@@ -53,9 +52,11 @@ class Relay:
         self._owner = owner
         self._load_state = load_state
         self._runs: dict[str, Followed] = {}
-        self._threads: dict[str, bool] = {}
-        """The threads that are read here, and whether they were there when last asked for."""
-        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._threads: dict[str, int | None] = {}
+        """The threads that are read here, and the newest turn that was seen of each; None where it was not there."""
+        self._catching_up = None if store is None else CatchingUp(
+            store=store, hub=hub, herald=herald, runs=self._runs, see_turn=self._see_turn
+        )  # fmt: skip
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_away = False
 
@@ -91,24 +92,25 @@ class Relay:
 
     async def follow_thread(self, thread_id: str) -> None:
         """Read everything that happens on a thread from now on, wherever it happens. Raises StorageError."""
-        if self._store is None or self._threads.get(thread_id, False):
+        if self._store is None or self._threads.get(thread_id) is not None:
             return
         if thread_id not in self._threads:
             self._herald.say_reading("follow", thread_id)
         await self._watch_thread(self._store, thread_id)
 
     async def _watch_thread(self, store: RelayStore, thread_id: str) -> None:
-        unfinished = await store.watch_thread(thread_id, self._owner, seconds=FOLLOW_SECONDS)
+        followed = await store.watch_thread(thread_id, self._owner, seconds=FOLLOW_SECONDS)
         was_read = self._is_thread_read(thread_id)
-        self._threads[thread_id] = unfinished is not None
-        for found in unfinished or ():
+        if not was_read or followed is None:
+            self._threads[thread_id] = None if followed is None else followed.turn
+        for found in () if followed is None else followed.unfinished:
             if not self._herald.is_mine(found.run_id):
                 self._add(thread_id, found, is_new=was_read)
 
     def _is_thread_read(self, thread_id: str) -> bool:
         """Whether the thread has been followed here for a while: a run on it that is not known yet began after that,
         and its readers are to get all of it."""
-        return self._threads.get(thread_id, False) and self._hub.has_readers("", thread_id)
+        return self._threads.get(thread_id) is not None and self._hub.has_readers("", thread_id)
 
     def adopt(self, run: Run) -> None:
         """A run was lost to another process: its readers here go on with what it says there."""
@@ -116,6 +118,22 @@ class Relay:
             followed = Followed(run.run_id, run.thread_id, EventId(run.attempt, END_OF_TURN), run.spec.resumable)
             self._runs[run.run_id] = followed
             self._look(followed, wants_end=True)
+
+    async def tell_before(self, thread_id: str, turn: int, run: Run | None = None) -> None:
+        """This turn of a thread, perhaps that of a run, is about to be told here: what its readers have not heard of
+        what went before it elsewhere is told first."""
+        self._see_turn(thread_id, turn)
+        if run is not None and run.attempt > 1:
+            followed = self._followed(run.run_id, run.thread_id, is_kept=run.spec.resumable)
+            if followed is not None:
+                followed.is_stale = True
+        if any(followed.thread_id == thread_id for followed in self._runs.values()):
+            await self._guarded(self._tell_before(thread_id, turn))
+
+    async def _tell_before(self, thread_id: str, turn: int) -> None:
+        if self._catching_up is not None:
+            async with self._catching_up.order(thread_id):
+                await self._catching_up.of_thread(thread_id, before=turn)
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -136,6 +154,7 @@ class Relay:
             while True:
                 signal = await subscription.receive()
                 if signal is None:
+                    self._herald.say_again()
                     self._look_at_all()
                     continue
                 sender, news = read_signal(signal)
@@ -182,15 +201,31 @@ class Relay:
             self._runs[found.run_id] = Followed(found.run_id, thread_id, after, found.is_kept, joined_after=found.last)
 
     def _look_at_all(self) -> None:
+        """What was said meanwhile is not known, and which runs began."""
+        if self._store is not None:
+            self._start(self._look_for_runs(self._store))
         for followed in tuple(self._runs.values()):
             self._look(followed, wants_end=True)
+
+    async def _look_for_runs(self, store: RelayStore) -> None:
+        seen = {thread_id: turn for thread_id, turn in self._threads.items() if turn is not None}
+        for run in await store.begun(seen) if seen else ():
+            self._see_turn(run.thread_id, run.turn)
+            followed = self._followed(run.run_id, run.thread_id, is_kept=run.is_kept)
+            if followed is not None:
+                self._look(followed, wants_end=True)
+
+    def _see_turn(self, thread_id: str, turn: int) -> None:
+        seen = self._threads.get(thread_id)
+        if seen is not None:
+            self._threads[thread_id] = max(seen, turn)
 
     def _look(self, followed: Followed, *, wants_end: bool = False) -> None:
         """Read what is new of a run; once at a time, and once more if something happens meanwhile."""
         followed.is_stale = True
         followed.wants_end = followed.wants_end or wants_end
-        if followed.looking is None:
-            followed.looking = self._start(self._catch_up(followed))
+        if followed.looking is None and self._catching_up is not None:
+            followed.looking = self._start(self._catching_up.of_run(followed))
 
     def _start(self, work: Awaitable[None]) -> "asyncio.Task[None]":
         task = asyncio.ensure_future(self._guarded(work))
@@ -210,38 +245,6 @@ class Relay:
         else:
             self._is_away = False
 
-    async def _catch_up(self, followed: Followed) -> None:
-        store = self._store
-        try:
-            while store is not None and followed.is_stale and not self._herald.is_mine(followed.run_id):
-                followed.is_stale = False
-                wants_end, followed.wants_end = followed.wants_end, False
-                async with self._at_once:
-                    is_expected = followed.is_expected
-                    end = (await store.ends([followed.run_id])) if wants_end else {}
-                    await self._read(store, followed)  # what was said before the end is all there now
-                if followed.run_id in end and not (is_expected and end[followed.run_id] is None):
-                    self._tell_end(followed, end[followed.run_id])
-                    return
-        finally:
-            followed.looking = None
-
-    async def _read(self, store: RelayStore, followed: Followed) -> None:
-        while page := await store.read(followed.run_id, after=followed.after, limit=_PAGE):
-            followed.after = page[-1].event_id
-            count = sum(event.event_id <= followed.joined_after for event in page)
-            for run_id, part in (("", page[:count]), (followed.run_id, page[count:])):
-                if part:
-                    self._hub.publish(run_id, part, thread_id=followed.thread_id, is_kept=followed.is_kept)
-
-    def _tell_end(self, followed: Followed, end: RelayedEnd | None) -> None:
-        self._runs.pop(followed.run_id, None)
-        if end is None:
-            self._hub.close(followed.run_id, RunEnd(status=None))
-            return
-        told = RunEnd(status=end.ending.status, result=end.result, failure=end.ending.failure)
-        self._hub.tell_end(followed.thread_id, told, end.ending, is_kept=end.is_kept)
-
     async def _tell_update(self, thread_id: str, turn: int) -> None:
         try:
             state = await self._load_state(thread_id)
@@ -252,6 +255,7 @@ class Relay:
         except LonglineError as error:  # its graph does not load here
             logger.warning("state update not told", extra={"thread_id": thread_id, "reason": str(error)})
             return
+        await self._tell_before(thread_id, turn)
         self._hub.publish_update(thread_id, StateUpdated(turn=turn, state=state))
 
     async def _look_again(self, store: RelayStore) -> None:

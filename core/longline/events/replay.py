@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+from bisect import insort
 from collections.abc import Sequence
+from itertools import takewhile
 from types import TracebackType
 from typing import Self
 
 from longline.errors import SlowSubscriberError
 from longline.events.hub import EventHub, LiveReader, RunEnd, ThreadEntry
-from longline.models.events import THREAD_BEGINNING, EventId, RunEvent, ThreadPlace
+from longline.models.events import END_OF_TURN, THREAD_BEGINNING, EventId, RunEnding, RunEvent, ThreadPlace
 from longline.storage.protocols import EventLog
 
 _PAGE_EVENTS = 500
@@ -145,6 +147,11 @@ class ThreadReader:
         self._live = hub.attach_thread(thread_id)
         self._after = after
         self._is_replaying = after is not None
+        self._replayed = THREAD_BEGINNING
+        self._has_met_behind = False
+        """Whether all that the log has more is behind a run that was under way when the replay came to it."""
+        self._behind: list[ThreadEntry] = []
+        """What stands behind a run that is under way, in order, until that has ended."""
 
     def __enter__(self) -> Self:
         return self
@@ -177,12 +184,9 @@ class ThreadReader:
         seconds. Raises SlowSubscriberError for a reader that cannot catch up."""
         while True:
             if self._is_replaying and not self._live.is_closed:
-                after = self._after or THREAD_BEGINNING
-                page = await self._log.read_thread(self._thread_id, after=after, limit=_PAGE_EVENTS)
-                if page:
-                    self._after = page[-1].place
-                    return page
-                self._is_replaying = False
+                if known := await self._read_log():
+                    return known
+                continue
             if not await self._live.wait(timeout):
                 return None
             if self._live.has_overflowed:
@@ -194,13 +198,48 @@ class ThreadReader:
             if self._live.is_closed:
                 return []
 
-    def _fresh(self, entries: list[ThreadEntry]) -> list[ThreadEntry]:
-        fresh = []
-        for entry in entries:
-            if self._after is None or entry.place > self._after:
-                self._after = entry.place
-                fresh.append(entry)
+    async def _read_log(self) -> Sequence[ThreadEntry]:
+        """What the next page of the replay has to tell; the last one is empty."""
+        after = max(self._replayed, self._after or THREAD_BEGINNING)
+        page = await self._log.read_thread(self._thread_id, after=after, limit=_PAGE_EVENTS)
+        self._is_replaying = bool(page)
+        self._replayed = page[-1].place if page else THREAD_BEGINNING
+        clear = [] if self._has_met_behind else list(takewhile(lambda entry: not self._is_behind(entry), page))
+        self._has_met_behind = len(clear) < len(page)
+        fresh = self._fresh(clear)
+        for entry in page[len(clear) :]:
+            self._hold(entry)
         return fresh
+
+    def _fresh(self, entries: Sequence[ThreadEntry]) -> list[ThreadEntry]:
+        fresh: list[ThreadEntry] = []
+        for entry in entries:
+            if self._is_behind(entry):
+                self._hold(entry)
+                continue
+            while self._behind and self._behind[0].place < entry.place:
+                self._add(fresh, self._behind.pop(0))
+            is_new = self._add(fresh, entry)
+            if is_new and isinstance(entry, RunEnding):  # nothing is under way any more
+                while self._behind:
+                    self._add(fresh, self._behind.pop(0))
+        return fresh
+
+    def _is_behind(self, entry: ThreadEntry) -> bool:
+        """Whether something else may come before it: the rest of the run that is under way."""
+        if not isinstance(entry, RunEnding) or not entry.is_behind:
+            return False
+        return self._after is None or self._after < ThreadPlace(entry.turn - 1, END_OF_TURN)
+
+    def _hold(self, entry: ThreadEntry) -> None:
+        insort(self._behind, entry, key=lambda waiting: waiting.place)
+
+    def _add(self, fresh: list[ThreadEntry], entry: ThreadEntry) -> bool:
+        if self._after is not None and entry.place <= self._after:
+            return False
+        self._after = entry.place
+        fresh.append(entry)
+        return True
 
     def _recover(self) -> None:
         """What was dropped is in the log, if it is kept; else the reader has lost it."""

@@ -91,6 +91,9 @@ class RunEnding:
     status: RunStatus | None
     failure: RunFailure | None = None
     at_ms: int = field(default=0, compare=False)
+    is_behind: bool = field(default=False, compare=False)
+    """The run never started, and another one of an earlier turn was under way when it ended: readers of the thread are
+    told once that has ended."""
 
     @property
     def place(self) -> ThreadPlace:

@@ -157,6 +157,8 @@ class CancelledRun:
     """Whether the log keeps the run's events and its end."""
     at_ms: int = 0
     """When it was cancelled, in milliseconds since 1970."""
+    is_behind: bool = False
+    """See RunEnding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

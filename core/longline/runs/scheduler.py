@@ -21,6 +21,7 @@ from longline.storage.queue import RunQueue
 logger = logging.getLogger(__name__)
 
 _LAST_SECONDS = 10.0  # after which a run that will not end is left to its lease
+_SOON_SECONDS = 0.01  # the least pause before the next look: clocks of servers differ a little
 
 WORK_TOPIC = "work"
 """A run was put on the queue that its creator has no room for."""
@@ -166,6 +167,7 @@ class Scheduler:
                 for running in tuple(self._state.running.values()):
                     if running.task is not None:
                         running.task.cancel()
+            await self.announce()  # others need not wait for their next poll
 
     async def _claim_forever(self) -> None:
         is_away = False
@@ -215,7 +217,7 @@ class Scheduler:
         if state.due is None or self._room() <= 0:
             return self._settings.poll_seconds
         left = (state.due - self._clock()).total_seconds()
-        return min(self._settings.poll_seconds, max(left, 0.001))
+        return min(self._settings.poll_seconds, max(left, _SOON_SECONDS))
 
     async def _listen(self, topic: str) -> None:
         async with self._broker.subscribe(topic) as subscription:
@@ -263,12 +265,14 @@ class Scheduler:
     async def _execute(self, running: _Running) -> None:
         run = running.run
         try:
+            await self._relay.tell_before(run.thread_id, run.turn, run)
             await self._engine.execute(run, running.control)
         except LeaseLostError:
             logger.warning("run abandoned", extra={"run_id": run.run_id, "attempt": run.attempt})
             self._relay.adopt(run)
         except Exception:
             logger.exception("run not finished", extra={"run_id": run.run_id, "attempt": run.attempt})
+            self._relay.adopt(run)
         finally:
             self._heartbeat.remove(run.lease)
             is_awaited = self._room() <= 0 or not run.spec.temporary

@@ -273,7 +273,7 @@ class RunService:
 
     def _tell_cancelled(self, run: CancelledRun) -> None:
         status = None if run.request.action == "rollback" else RunStatus.INTERRUPTED
-        ending = RunEnding(run_id=run.run_id, turn=run.turn, status=status, at_ms=run.at_ms)
+        ending = RunEnding(run_id=run.run_id, turn=run.turn, status=status, at_ms=run.at_ms, is_behind=run.is_behind)
         self._herald.tell_end(run.thread_id, RunEnd(status=status), ending, is_kept=run.is_kept)
 
     # -- shared -----------------------------------------------------------------------------------------------------

@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from longline.auth.access import Access, Action
 from longline.auth.principal import Principal
 from longline.clock import Clock
-from longline.errors import (
-    AlreadyExistsError,
-    ForbiddenError,
-    NotFoundError,
-    ThreadBusyError,
-    ThreadWithoutGraphError,
-)
+from longline.errors import AlreadyExistsError, ForbiddenError, NotFoundError, ThreadBusyError, ThreadWithoutGraphError
 from longline.events.herald import Herald
 from longline.events.hub import StateUpdated
+from longline.events.relay import Relay
 from longline.graphs.binding import identity_keys
 from longline.ids import new_id
 from longline.models.filters import Filter, all_of, pairs_in
@@ -66,13 +61,14 @@ class HistoryQuery:
 class ThreadService:
     """Create, read, change, copy and delete threads; read and update their state."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of threads, each named
         self,
         *,
         store: ThreadStore,
         runner: GraphRunner,
         scheduler: Scheduler,
         herald: Herald,
+        relay: Relay,
         access: Access,
         retention: Retention,
         default_ttl: ThreadTtl | None,
@@ -84,6 +80,7 @@ class ThreadService:
         self._runner = runner
         self._scheduler = scheduler
         self._herald = herald
+        self._relay = relay
         self._access = access
         self._clock = clock
 
@@ -259,6 +256,7 @@ class ThreadService:
         head: RunnableConfig = {"configurable": {"thread_id": thread_id}}
         state = await graph.aget_state(head)
         turn = await self._store.set_state(thread_id, describe_state(state), at=self._clock())
+        await self._relay.tell_before(thread_id, turn)
         self._herald.publish_update(thread_id, StateUpdated(turn=turn, state=state))
 
     async def _existing(self, principal: Principal, thread_id: str, visible: Filter) -> Thread:

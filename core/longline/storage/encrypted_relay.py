@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from longline.models.events import EventBatch, EventId, RunEvent
 from longline.storage.encrypted_runs import close_batches
-from longline.storage.relay import FollowedRun, RelayedEnd, RelayStore
+from longline.storage.relay import BegunRun, FollowedRun, FollowedThread, RelayedEnd, RelayStore
 from longline.storage.sealed_models import SealedModels, each
 
 
@@ -19,9 +19,13 @@ class EncryptedRelay:
         """See RelayStore."""
         return await self._inner.watch_run(run_id, owner)
 
-    async def watch_thread(self, thread_id: str, owner: str, *, seconds: float) -> Sequence[FollowedRun] | None:
+    async def watch_thread(self, thread_id: str, owner: str, *, seconds: float) -> FollowedThread | None:
         """See RelayStore."""
         return await self._inner.watch_thread(thread_id, owner, seconds=seconds)
+
+    async def begun(self, after: Mapping[str, int]) -> Sequence[BegunRun]:
+        """See RelayStore."""
+        return await self._inner.begun(after)
 
     async def append(self, batches: Sequence[EventBatch]) -> frozenset[str]:
         """See RelayStore. Events that the cipher refuses cost their run its lease, as in the log."""

@@ -29,6 +29,24 @@ class FollowedRun:
     is_kept: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedThread:
+    """A thread that is followed from elsewhere: its newest turn, and its unfinished runs, oldest first."""
+
+    turn: int
+    unfinished: Sequence[FollowedRun]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BegunRun:
+    """A run that took a turn of its thread, whether it has ended or not."""
+
+    run_id: str
+    thread_id: str
+    turn: int
+    is_kept: bool
+
+
 class RelayStore(Protocol):
     """Runs and threads that are read in another process than the one that executes. Only a shared storage has this.
 
@@ -41,9 +59,14 @@ class RelayStore(Protocol):
         then nothing is noted."""
         ...
 
-    async def watch_thread(self, thread_id: str, owner: str, *, seconds: float) -> Sequence[FollowedRun] | None:
-        """The process `owner` reads the thread, for so long unless it says so again; the unfinished runs there, oldest
-        first. None if there is no such thread (yet): then nothing is noted."""
+    async def watch_thread(self, thread_id: str, owner: str, *, seconds: float) -> FollowedThread | None:
+        """The process `owner` reads the thread, for so long unless it says so again. None if there is no such thread
+        (yet): then nothing is noted."""
+        ...
+
+    async def begun(self, after: Mapping[str, int]) -> Sequence[BegunRun]:
+        """The runs of threads that took a turn after the given one of their thread, in the order of turns; watched ones
+        that are gone too."""
         ...
 
     async def append(self, batches: Sequence[EventBatch]) -> frozenset[str]:

@@ -13,7 +13,7 @@ from longline.models.runs import CancelRequest, LeaseState, NewRun, Run, RunStat
 from longline.models.threads import RunFailure
 from longline.storage.capabilities import Capability
 from longline.storage.protocols import Storage
-from longline.storage.relay import FollowedRun, RelayedEnd, RelayStore
+from longline.storage.relay import BegunRun, FollowedRun, RelayedEnd, RelayStore
 from longline.testing.storage_samples import (
     LONG,
     OVER,
@@ -140,10 +140,18 @@ class RelayContract:
         running = await begin(shared, sample_run(done.thread_id))
         waiting = await put(shared, _unkept(thread_id=done.thread_id))
         await shared.events.append([batch_of(running.lease, b"1")])
-        assert list(await relay.watch_thread(done.thread_id, "r", seconds=LONG) or ()) == [
+        found = await relay.watch_thread(done.thread_id, "r", seconds=LONG)
+        assert found is not None
+        assert found.turn == 2
+        assert list(found.unfinished) == [
             FollowedRun(run_id=running.run_id, last=EventId(1, 1), is_kept=True),
             FollowedRun(run_id=waiting.run_id, last=BEGINNING, is_kept=False),
         ]
+        begun = BegunRun(run_id=running.run_id, thread_id=done.thread_id, turn=2, is_kept=True)
+        assert [run.turn for run in await relay.begun({done.thread_id: 0, "nope": 0})] == [1, 2]
+        assert list(await relay.begun({done.thread_id: 1})) == [begun]
+        await shared.runs.finish(running.lease, ended(RunStatus.INTERRUPTED, erase=True), at=moment(1))
+        assert list(await relay.begun({done.thread_id: 1})) == [replace(begun, is_kept=False)]
         assert await relay.watch_thread("nope", "r", seconds=LONG) is None
 
     async def test_a_run_that_has_ended_or_is_gone_cannot_be_watched(self, shared: Storage, relay: RelayStore) -> None:
@@ -247,7 +255,11 @@ class RelayContract:
         request = CancelRequest(action="interrupt", reason="asked")
         await shared.runs.cancel([cancelled.run_id], request, at=moment(2))
         ids = [done.run_id, deleted.run_id, running.run_id, waiting.run_id, cancelled.run_id, "nope"]
-        assert await relay.ends(ids) == {
+        ends = await relay.ends(ids)
+        assert [run_id for run_id, end in ends.items() if end is not None and end.ending.is_behind] == [
+            cancelled.run_id
+        ]
+        assert ends == {
             done.run_id: RelayedEnd(
                 thread_id=done.thread_id,
                 ending=RunEnding(run_id=done.run_id, turn=1, status=RunStatus.SUCCESS),

@@ -151,9 +151,15 @@ class TurnContract:
             new = sample_run(first.thread_id, creates_thread=False)
             displaced = (await storage.runs.enqueue(new, admit=Displacing("interrupt"))).displaced
             (gone,) = (run for run in displaced if run.ended)
-        assert (gone.turn, gone.is_kept) == (2, True)
+        assert (gone.turn, gone.is_kept, gone.is_behind) == (2, True, True)
         ending = RunEnding(run_id=waiting.run_id, turn=2, status=RunStatus.INTERRUPTED)
-        assert await _all(storage, first.thread_id) == [ending]
+        (found,) = await _all(storage, first.thread_id)
+        assert found == ending
+        assert isinstance(found, RunEnding)
+        assert found.is_behind, "the first one has not ended"
+        await storage.runs.finish(first.lease, ended(), at=moment(2))
+        ends = [entry for entry in await _all(storage, first.thread_id) if isinstance(entry, RunEnding)]
+        assert [(end.run_id, end.is_behind) for end in ends] == [(first.run_id, False), (waiting.run_id, False)]
 
     async def test_a_thread_shows_nothing_of_other_threads(self, storage: Storage) -> None:
         run, other = await begin(storage), await begin(storage)

@@ -44,7 +44,7 @@ async def rest_threads(
 
 async def _cancel(connection: Connection, run: Run, request: CancelRequest, at: datetime) -> CancelledRun:
     waiting = run.status is RunStatus.PENDING
-    turn = 0
+    turn, is_behind = 0, False
     if not waiting:
         flag = {"run_id": run.run_id, "action": request.action, "reason": request.reason, "at": at}
         await connection.execute(_SQL["request_cancel"], flag)
@@ -53,7 +53,7 @@ async def _cancel(connection: Connection, run: Run, request: CancelRequest, at: 
     else:
         end = {"run_id": run.run_id, "thread_id": run.thread_id, "at": at}
         row = await (await connection.execute(_SQL["end_unstarted"], end)).fetchone()
-        turn = 0 if row is None else int(row["turn"])
+        turn, is_behind = (0, False) if row is None else (int(row["turn"]), bool(row["is_behind"]))
     return CancelledRun(
         run_id=run.run_id,
         thread_id=run.thread_id,
@@ -62,6 +62,7 @@ async def _cancel(connection: Connection, run: Run, request: CancelRequest, at: 
         turn=turn,
         is_kept=run.spec.resumable and turn > 0,
         at_ms=milliseconds_of(at),
+        is_behind=is_behind,
     )
 
 

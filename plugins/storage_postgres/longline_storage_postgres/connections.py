@@ -31,7 +31,7 @@ _KEEPALIVE: Final[Mapping[str, str]] = {
 def conninfo(url: str, settings: PostgresSettings) -> str:
     """What the driver takes for a URL. Raises BadUrlError for one that cannot be read."""
     defaults = {"application_name": "longline", "connect_timeout": str(max(1, round(settings.connect_seconds)))}
-    return make_conninfo("", **{**defaults, **_KEEPALIVE, **_parts(url)})
+    return make_conninfo("", **{**defaults, **_KEEPALIVE, **_parts(url), "client_encoding": "UTF8"})
 
 
 def _parts(url: str) -> Mapping[str, str]:
@@ -67,6 +67,12 @@ def place_of(url: str) -> str:
         return "postgresql"
     host, port, name = parts.get("host", "localhost"), parts.get("port", "5432"), parts.get("dbname", "")
     return f"{host}:{port}/{name}" if not host.startswith("/") else f"{host}/{name}"
+
+
+def direct_place(url: str, settings: PostgresSettings) -> str:
+    """Where the way without a pooler goes, and which setting says so where that is not the URL itself."""
+    direct = direct_url(url, settings)
+    return place_of(url) if direct == url else f"{place_of(direct)} (DATABASE_DIRECT_URL)"
 
 
 async def configure(connection: Connection, settings: PostgresSettings) -> None:

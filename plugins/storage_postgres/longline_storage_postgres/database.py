@@ -83,6 +83,8 @@ class Database:
     async def _do(self, work: Work[T], kind: _Kind | None, *, is_repeatable: bool = True) -> T:
         """Without a kind, the work is statements that are transactions by themselves, and may be done twice unless it
         is not repeatable."""
+        clock = asyncio.get_running_loop().time
+        patient_until = clock() + self.settings.pool_wait_seconds
         with translated(self.place):
             for number in range(_TRIES - 1):
                 progress = _Progress(has_begun=kind is None and not is_repeatable)
@@ -95,8 +97,12 @@ class Database:
                         if self.is_pooled or number:
                             raise
                         self._pool.renew()
+                    except pg.ReadOnlySqlTransaction:  # after a fail-over the way may lead to another server by now
+                        if number:
+                            raise
+                        self._pool.renew()
                     except psycopg.OperationalError:
-                        if progress.has_begun or not connection.broken:
+                        if progress.has_begun or not connection.broken or clock() >= patient_until:
                             raise
                         continue  # the pool hands out no second one that is known to be dead
                 await asyncio.sleep(random.uniform(0.0, 0.005 * 2**number))  # noqa: S311  # no secret
@@ -168,7 +174,8 @@ async def open_database(url: str, settings: PostgresSettings) -> AsyncIterator[D
         )
         if not is_pooled:
             try:
-                await configure(connection, settings)
+                with cut_after(connection, settings.connect_seconds):
+                    await configure(connection, settings)
             except BaseException:
                 await connection.close()
                 raise
@@ -189,6 +196,7 @@ async def goes_through_pooler(url: str, settings: PostgresSettings) -> bool:
         conninfo(url, settings), autocommit=True, row_factory=dict_row, prepare_threshold=None
     )
     async with connection:
-        row = await (await connection.execute(_SQL["look"])).fetchone()
+        with cut_after(connection, settings.connect_seconds):
+            row = await (await connection.execute(_SQL["look"])).fetchone()
         check_server(row or {}, place_of(url))
         return row is None or row["pid"] != connection.info.backend_pid

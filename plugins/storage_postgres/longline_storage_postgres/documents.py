@@ -32,8 +32,9 @@ async def put_document(connection: Connection, new: NewDocument, expected: int |
 
 
 async def put_documents(connection: Connection, documents: Iterable[NewDocument]) -> None:
-    """Store documents over whatever is there."""
-    rows = [{**document_parameters(document), "is_new": False} for document in documents]
+    """Store documents over whatever is there; by name, so that no two transactions wait for each other in a circle."""
+    ordered = sorted(documents, key=lambda document: (document.collection, document.owner, document.key))
+    rows = [{**document_parameters(document), "is_new": False} for document in ordered]
     if rows:
         async with connection.cursor() as cursor:
             await cursor.executemany(_SQL["put"], rows)

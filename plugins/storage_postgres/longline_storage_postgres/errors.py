@@ -19,7 +19,13 @@ _RIGHTS: Final = (
     "the user lacks rights; let it create the schema (GRANT CREATE ON DATABASE … TO …), or run `longline migrate` once"
     " as a user that may"
 )
-_PASSWORD: Final = "the password is refused; check DATABASE_URL"  # noqa: S105  # a sentence about one
+_MAY_NOT_USE: Final = (
+    "the user may not use the schema longline; grant it what the README of storage_postgres lists (GRANT USAGE ON"
+    " SCHEMA longline …), or use the user that ran `longline migrate`"
+)
+_MAY_NOT_CONNECT: Final = "the user may not connect to this database; run GRANT CONNECT ON DATABASE … TO …"
+_PASSWORD: Final = "the user or its password is refused; check DATABASE_URL"  # noqa: S105  # a sentence about them
+_NO_PASSWORD: Final = "the server wants a password; write it in DATABASE_URL, postgresql://user:password@…"  # noqa: S105
 _USER: Final = "the user is refused; check DATABASE_URL"
 _HBA: Final = "the server lets nobody in from here (pg_hba.conf); try sslmode=require, or check user, database and host"
 _NO_DATABASE: Final = "there is no such database; create it (CREATE DATABASE …) or check DATABASE_URL"
@@ -28,6 +34,7 @@ _AGAIN: Final = "two transactions were in each other's way, again and again; try
 _NO_SCHEMA: Final = "the schema is not there; run `longline migrate`"
 READ_ONLY: Final = "the database only reads (a standby, or in recovery); point DATABASE_URL at the primary"
 _OTHER_SCHEMA: Final = "the schema is not the one of this version; run `longline migrate`"
+_FULL: Final = "the disk of the database server is full; free some space there, nothing of this write was kept"
 _NO_EXTENSION: Final = (
     "the extension {0} cannot be created; install it on the database server and run CREATE EXTENSION {0} as a user that"
     " may, or go without what needs it (items.index for vector)"
@@ -36,7 +43,7 @@ _EXTENSION: Final = re.compile(r'extension (?:control file .*/)?"?(\w+)', re.IGN
 _EXTENSION_FAULTS: Final = (pg.FeatureNotSupported, pg.UndefinedFile, pg.InsufficientPrivilege, pg.UndefinedObject)
 
 _REASONS: Final[dict[type[psycopg.Error], str]] = {
-    pg.DiskFull: "the disk of the database server is full; free some space there, nothing of this write was kept",
+    pg.DiskFull: _FULL,
     pg.TooManyConnections: _TOO_MANY,
     pg.OutOfMemory: "the database server ran out of memory",
     pg.InsufficientPrivilege: _RIGHTS,
@@ -83,6 +90,8 @@ def storage_error(error: psycopg.Error, place: str) -> StorageError:
     kind = StorageAwayError if is_away(error) else StorageError
     if isinstance(error, _EXTENSION_FAULTS) and (extension := _EXTENSION.search(str(error))) is not None:
         return StorageError(f"{place}: {_NO_EXTENSION.format(extension[1])}")
+    if isinstance(error, pg.InsufficientPrivilege) and _OF_THE_SCHEMA.search(str(error)) is not None:
+        return kind(f"{place}: {_MAY_NOT_USE}")
     refusal = _refusal(error)
     if refusal is not None:
         return kind(f"{place}: {refusal.reason}")
@@ -140,22 +149,30 @@ _PASSING_CLASSES: Final = ("08", "40", "53", "57")
 _PASSING_STATES: Final = frozenset({"25006", "25P03", "25P04", "55P03", "58000", "58030"})
 """Only reading, transactions that took too long, locks, and errors of disks."""
 
+_OF_THE_SCHEMA: Final = re.compile(r"permission denied for (schema longline|table|sequence)", re.IGNORECASE)
+
 _REFUSALS: Final = (
-    _refused(r"password authentication failed|SASL authentication failed|no password supplied", _PASSWORD),
+    _refused(r"password authentication failed|SASL authentication failed", _PASSWORD),
+    _refused(r"no password supplied", _NO_PASSWORD),
     _refused(r"no pg_hba.conf entry", _HBA),
     _refused(r"role .* does not exist|authentication failed|no such user|not permitted to log in", _USER),
     _refused(r"database .* does not exist|no such database", _NO_DATABASE),
-    _refused(r"permission denied for database", _RIGHTS),
+    _refused(r"permission denied for database", _MAY_NOT_CONNECT),
+    _refused(
+        r"not currently accepting connections", "the database is closed; run ALTER DATABASE … ALLOW_CONNECTIONS true"
+    ),
     _refused(r"does not support SSL", "the server speaks no SSL, which sslmode in DATABASE_URL asks for"),
     _refused(r"certificate|SSL error", "the server's certificate cannot be trusted; check sslmode and sslrootcert"),
     _refused(
-        r"invalid .* value|invalid connection option", "DATABASE_URL has a parameter with a value that does not fit"
+        r"invalid .*(value|port number)|invalid connection option|(unrecognized configuration|unsupported startup) par",
+        "DATABASE_URL has a port or a parameter with a value that does not fit",
     ),
     _refused(
         r"too many (clients|connections)|slots are reserved|no more connections allowed|max_client_conn",
         _TOO_MANY,
         is_passing=True,
     ),
+    _refused(r"No space left on device|could not write init file", _FULL, is_passing=True),
     _refused(r"starting up|shutting down|recovery mode|not yet accepting", _STARTING, is_passing=True),
     _refused(
         r"failed to resolve|could not translate", "the host's name is not known; check DATABASE_URL", is_passing=True
@@ -221,7 +238,7 @@ class BadUrlError(StorageError):
     def __init__(self) -> None:
         super().__init__(
             "the database URL cannot be read; write postgresql://user:password@host:5432/database, with characters such"
-            " as @ : / ? # % in user and password as %40 %3A %2F %3F %23 %25"
+            " as @ : / ? # % in user and password as %40 %3A %2F %3F %23 %25, and only parameters of libpq behind a ?"
         )
 
 

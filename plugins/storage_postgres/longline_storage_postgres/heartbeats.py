@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 import psycopg
+from psycopg import errors as pg
 from psycopg.rows import DictRow, dict_row
 
 from longline.models.runs import Lease, LeaseState
@@ -44,7 +45,7 @@ class LeaseKeeper:
             is_new = self._connection is None
             try:
                 return self._beat(row)
-            except psycopg.OperationalError:
+            except (psycopg.OperationalError, pg.ReadOnlySqlTransaction):
                 if is_new or self._connection is not None:
                     raise
                 return self._beat(row)
@@ -71,6 +72,9 @@ class LeaseKeeper:
         except psycopg.OperationalError:
             if connection.broken:
                 self._drop()
+            raise
+        except pg.ReadOnlySqlTransaction:  # after a fail-over the way may lead to another server by now
+            self._drop()
             raise
         finally:
             watch.cancel()

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from importlib import resources
 
 from longline.errors import SchemaTooNewError
-from longline_storage_postgres.connections import Connection, connect, direct_url, place_of
+from longline_storage_postgres.connections import Connection, connect, direct_place, direct_url
 from longline_storage_postgres.errors import UnmarkedMigrationError, translated
+from longline_storage_postgres.looks import check_server
 from longline_storage_postgres.settings import PostgresSettings
 from longline_storage_postgres.statements import load_statements
 
 _SQL = load_statements("migrations")
-
+_LOOK = load_statements("transactions")["look"]
 
 _SERVES = re.compile(r"-- Serves code from (\d{4}) on\.")
 
@@ -51,7 +52,7 @@ async def run_migrations(url: str, settings: PostgresSettings) -> Sequence[str]:
     StorageError."""
     if not await pending_migrations(url, settings):  # the usual start: no lock, no rights to create anything
         return []
-    place = place_of(url)
+    place = direct_place(url, settings)
     ran = []
     with translated(place):
         async with connect(direct_url(url, settings), settings) as connection, connection.transaction():
@@ -66,10 +67,12 @@ async def run_migrations(url: str, settings: PostgresSettings) -> Sequence[str]:
 
 
 async def pending_migrations(url: str, settings: PostgresSettings) -> Sequence[str]:
-    """The names of the migrations that have not run; changes nothing. Raises SchemaTooNewError, StorageError."""
-    place = place_of(url)
+    """The names of the migrations that have not run; changes nothing. Raises SchemaTooNewError, StorageError: also
+    for a server on which none could run, or that could not serve afterwards."""
+    place = direct_place(url, settings)
     with translated(place):
         async with connect(direct_url(url, settings), settings) as connection:
+            check_server(await (await connection.execute(_LOOK)).fetchone() or {}, place)
             found = await _state(connection) if await _is_prepared(connection) else _NOTHING
     return [migration.name for migration in _missing(place, found)]
 

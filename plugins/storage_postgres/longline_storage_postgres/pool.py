@@ -30,6 +30,7 @@ _IDLE_SECONDS: Final = 300.0
 _AWAY_SECONDS: Final = 0.25  # for which everybody is told at once what the last attempt to connect was told
 _FULL_SECONDS: Final = 1.0  # for which a server that took no more connections is not asked for another
 _AWAY_WAIT_SECONDS: Final = 0.5  # for an attempt at a server that was away
+_RENEW_SECONDS: Final = 1.0  # a server that only reads is not connected to anew for each write that it refuses
 _NEVER: Final = 1e6  # seconds: the library's limits, where ours come first
 
 _Fault = psycopg.Error | OSError
@@ -60,7 +61,7 @@ class Pool:
         self._born: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
         self._used: set[Connection] = set()
         self._waiting: set[asyncio.Task[Connection]] = set()
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[None]] = set()  # what whoever began it does not wait for
         self._attempts: set[asyncio.Timeout] = set()
         self._ended = asyncio.Event()  # of the attempt that runs, or of the next
         self._changed = asyncio.Event()
@@ -87,12 +88,21 @@ class Pool:
             await self._give(connection)
 
     def renew(self) -> None:
-        """Use no connection any longer that was made before now."""
-        self._renewed_at = asyncio.get_running_loop().time()
+        """Use no connection any longer that was made before now; nothing where that was said a moment ago."""
+        now = asyncio.get_running_loop().time()
+        if now - self._renewed_at >= _RENEW_SECONDS:
+            self._renewed_at = now
 
     async def close(self) -> None:
-        """Give nothing to who comes now, let those who came before end, and end all connections."""
+        """Give nothing to who comes now, let those who came before end, and end all connections: also where who closes
+        is cancelled meanwhile."""
         self._is_closed = True
+        try:
+            await self._finish_work()
+        finally:
+            await self._end()
+
+    async def _finish_work(self) -> None:
         deadline = asyncio.get_running_loop().time() + self._wait_seconds
         while (self._used or self._waiting) and not self._is_away:
             self._changed.clear()
@@ -101,12 +111,16 @@ class Pool:
                     await self._changed.wait()
             except TimeoutError:
                 break
+
+    async def _end(self) -> None:
         for limit in self._attempts:
             limit.reschedule(asyncio.get_running_loop().time())
-        await self._library.close()
-        for connection in self._alive:
-            if connection not in self._used:
-                await connection.close()
+        try:
+            await self._library.close()
+        finally:
+            for connection in self._alive:
+                if connection not in self._used:
+                    await connection.close()
 
     # -- taking and giving ------------------------------------------------------------------------------------------
 
@@ -124,11 +138,15 @@ class Pool:
             await self._give(connection)
 
     async def _get(self, deadline: float) -> Connection:
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
         getting = asyncio.create_task(self._library.getconn(_NEVER))  # apart, as its wait_for may drop a cancellation
         self._waiting.add(getting)
         try:
-            await asyncio.wait({getting}, timeout=deadline - now)
+            await asyncio.sleep(0)  # where one is free it has it by then; to wait for a task costs several times more
+            while not getting.done() and (left := deadline - loop.time()) > 0:
+                await asyncio.wait({getting}, timeout=min(left, _FULL_SECONDS))
+                if not getting.done() and self._fault is not None and loop.time() >= self._quiet_until:
+                    self._ask()  # the library made an attempt that failed, and makes no other for who waits
             if getting.done() and not getting.cancelled():
                 return getting.result()
         except PoolClosed:
@@ -151,9 +169,11 @@ class Pool:
             if not getting.cancelled() and getting.exception() is None:
                 await self._library.putconn(getting.result())
 
-        leaving = asyncio.create_task(leave())
-        self._leaving.add(leaving)
-        leaving.add_done_callback(self._leaving.discard)
+        self._own(asyncio.create_task(leave()))
+
+    def _own(self, task: asyncio.Task[None]) -> None:
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     async def _give(self, connection: Connection) -> None:
         """Does not wait, so it cannot be cancelled: the library's workers do the rest."""
@@ -171,7 +191,7 @@ class Pool:
         now = asyncio.get_running_loop().time()
         if now >= self._quiet_until:
             ended = self._ended
-            await self._library.check()  # which makes it try to connect, as there is no connection
+            self._ask()
             try:
                 async with asyncio.timeout_at(min(deadline, now + _AWAY_WAIT_SECONDS)):
                     await ended.wait()
@@ -179,6 +199,11 @@ class Pool:
                 pass
         if self._is_away:
             raise self._reason()
+
+    def _ask(self) -> None:
+        """Make the library try to connect. It looks at idle connections first, if there are any: who is cancelled must
+        not lose them."""
+        self._own(asyncio.create_task(self._library.check()))
 
     async def _attempt(self) -> Connection:
         """A connection for the library. What it raises the library only logs."""

@@ -8,7 +8,7 @@ from psycopg.rows import DictRow
 
 from longline.models.events import EventBatch, EventId, RunEnding, RunEvent
 from longline.models.runs import RunOutcome, RunStatus
-from longline.storage.relay import FollowedRun, RelayedEnd
+from longline.storage.relay import BegunRun, FollowedRun, FollowedThread, RelayedEnd
 from longline_storage_postgres.connections import Connection
 from longline_storage_postgres.database import Database
 from longline_storage_postgres.rows import event_from_row, event_parameters, failure_from_text, failure_text
@@ -39,17 +39,27 @@ class PostgresRelay:
 
         return await self._database.write(work)
 
-    async def watch_thread(self, thread_id: str, owner: str, *, seconds: float) -> Sequence[FollowedRun] | None:
+    async def watch_thread(self, thread_id: str, owner: str, *, seconds: float) -> FollowedThread | None:
         """See RelayStore."""
         row = {"thread_id": thread_id, "owner": owner, "seconds": seconds}
 
-        async def work(connection: Connection) -> Sequence[FollowedRun] | None:
-            if await (await connection.execute(_SQL["watch_thread"], row)).fetchone() is None:
+        async def work(connection: Connection) -> FollowedThread | None:
+            marked = await (await connection.execute(_SQL["watch_thread"], row)).fetchone()
+            if marked is None:
                 return None
             rows = await (await connection.execute(_SQL["follow_thread"], {"thread_id": thread_id})).fetchall()
-            return [_followed(found) for found in rows]
+            return FollowedThread(turn=marked["turns"], unfinished=[_followed(found) for found in rows])
 
         return await self._database.write(work)
+
+    async def begun(self, after: Mapping[str, int]) -> Sequence[BegunRun]:
+        """See RelayStore."""
+        row = {"thread_ids": list(after), "turns": list(after.values())}
+
+        async def work(connection: Connection) -> Sequence[BegunRun]:
+            return [BegunRun(**found) for found in await (await connection.execute(_SQL["begun"], row)).fetchall()]
+
+        return await self._database.read(work)
 
     async def append(self, batches: Sequence[EventBatch]) -> frozenset[str]:
         """See RelayStore. Committed for good: who was told of it does not ask again."""
@@ -142,6 +152,7 @@ def _end(row: DictRow) -> RelayedEnd:
             status=None if row["status"] is None else RunStatus(row["status"]),
             failure=failure_from_text(row["failure"]),
             at_ms=row["at_ms"],
+            is_behind=row["is_behind"],
         ),
         result=row["result"],
         is_kept=row["is_kept"],

@@ -268,6 +268,7 @@ def entry_from_row(row: DictRow) -> KeptEntry:
         status=RunStatus(row["status"]),
         failure=failure_from_text(row["failure"]),
         at_ms=row["at_ms"],
+        is_behind=bool(row["is_behind"]),
     )
 
 

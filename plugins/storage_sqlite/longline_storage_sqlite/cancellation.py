@@ -9,7 +9,7 @@ from longline.storage.collections import RecordRule
 from longline_storage_sqlite.documents import put_documents
 from longline_storage_sqlite.rows import failure_text
 from longline_storage_sqlite.statements import load_statements
-from longline_storage_sqlite.turns import end_unstarted
+from longline_storage_sqlite.turns import end_unstarted, is_under_way
 
 _SQL = load_statements("queue")
 _THREADS = load_statements("threads")
@@ -60,6 +60,7 @@ def _cancel(connection: sqlite3.Connection, run: Run, request: CancelRequest, at
         turn=turn,
         is_kept=run.spec.resumable and turn > 0,
         at_ms=at // 1000,
+        is_behind=turn > 0 and is_under_way(connection, run.thread_id),
     )
 
 

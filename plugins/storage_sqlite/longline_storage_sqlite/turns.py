@@ -33,3 +33,8 @@ def end_unstarted(connection: sqlite3.Connection, thread_id: str, run_id: str) -
     turn = take_turn(connection, thread_id)
     connection.execute(_SQL["give_to_run"], {"run_id": run_id, "turn": turn})
     return turn
+
+
+def is_under_way(connection: sqlite3.Connection, thread_id: str) -> bool:
+    """Whether a turn of the thread is a run's that has not ended."""
+    return bool(connection.execute(_SQL["is_under_way"], {"thread_id": thread_id}).fetchone()[0])

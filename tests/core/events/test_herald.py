@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longline.events import herald as herald_module
 from longline.events.broker import MemoryBroker
 from longline.events.herald import RELAY_TOPIC, Herald, Outbox, read_signal
 from longline.events.hub import EventHub, RunEnd
@@ -61,7 +62,12 @@ async def test_what_nobody_reads_elsewhere_is_not_said_there(started_run) -> Non
         await outbox.send()
         async with asyncio.timeout(10):
             _, news = read_signal(await subscription.receive())
-    assert news == [["said", started_run.run_id, started_run.thread_id, started_run.spec.resumable]]
+        said = [["said", started_run.run_id, started_run.thread_id, started_run.spec.resumable]]
+        assert news == said
+        herald.say_again()
+        await outbox.send()
+        async with asyncio.timeout(10):
+            assert read_signal(await subscription.receive())[1] == said, "it may not have been heard"
 
 
 async def test_a_run_on_a_thread_that_is_read_elsewhere_is_watched_from_its_start(started_run) -> None:
@@ -72,6 +78,22 @@ async def test_a_run_on_a_thread_that_is_read_elsewhere_is_watched_from_its_star
     herald.forget(started_run)
     assert not herald.is_watched(started_run.run_id)
     assert not herald.is_mine(started_run.run_id)
+
+
+async def test_a_reader_elsewhere_that_is_a_moment_earlier_than_the_run_is_not_forgotten(
+    started_run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(herald_module, "_MOST_ASKED", 2)
+    herald = Herald(EventHub(), Outbox(MemoryBroker(), "me"))
+    herald.watch(started_run.run_id)
+    herald.watch("another")
+    herald.begin(started_run)
+    assert herald.is_watched(started_run.run_id)
+    herald.forget(started_run)
+    for run_id in ("a", "b", started_run.run_id, "c", "d"):
+        herald.watch(run_id)
+    herald.begin(started_run)
+    assert not herald.is_watched(started_run.run_id), "a bound on what is remembered"
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The front door: `/`, `/health` and `/ready`."""
 
+import logging
 import sqlite3
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from tests.plugins.protocol_langgraph.conftest import Serve
 from tests.plugins.protocol_langgraph.graphs import counting
 from tests.plugins.protocol_langgraph.served import PLUGINS, Served
+
+from longline.errors import StorageAwayError
+from longline.services.server import Server
 
 pytestmark = pytest.mark.anyio
 
@@ -82,6 +86,21 @@ async def test_it_is_ready_while_its_storage_answers(http: httpx.AsyncClient, se
     assert answer.headers["retry-after"] == "1"
     assert served.server.storage_facts.place not in answer.text
     assert (await http.head("/ready")).status_code == 503
+
+
+async def test_the_log_has_one_line_when_the_storage_goes_and_one_when_it_is_back(
+    http: httpx.AsyncClient, served: Served, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(server: Server) -> None:
+        raise StorageAwayError("nothing listens there")
+
+    caplog.set_level(logging.INFO)
+    with monkeypatch.context() as outage:
+        outage.setattr(Server, "check_storage", away)
+        assert [(await http.get("/ready")).status_code for _ in range(3)] == [503, 503, 503]
+    assert [(await http.get("/ready")).status_code for _ in range(2)] == [200, 200]
+    told = [record.message for record in caplog.records if record.name.endswith("routes.front")]
+    assert told == ["not ready", "ready again"]
 
 
 async def test_it_lives_without_its_storage(http: httpx.AsyncClient, served: Served) -> None:

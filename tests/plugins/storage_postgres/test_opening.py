@@ -78,7 +78,7 @@ class TestBadInput:
         assert "nothing listens there" in str(error)
 
     async def test_a_wrong_password(self, server: OwnServer) -> None:
-        assert "the password is refused" in str(await opening_error(server.url_of("postgres", password=SECRET)))
+        assert "password is refused" in str(await opening_error(server.url_of("postgres", password=SECRET)))
 
     async def test_an_unknown_user(self, server: OwnServer) -> None:
         error = await opening_error(server.url_of("postgres", user="nobody_here", password=SECRET))
@@ -209,7 +209,7 @@ class TestCommand:
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert done.returncode != 0
-        assert "the password is refused" in said
+        assert "password is refused" in said
         assert "Traceback" not in said
         assert "hush" not in said
 

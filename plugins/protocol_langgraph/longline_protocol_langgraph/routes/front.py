@@ -41,6 +41,7 @@ def front_routes(server: Server) -> list[Route]:
 class _Front:
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._missing = ""  # why it was not ready when it was last asked
 
     async def page(self, request: Request) -> ASGIApp:
         """What is served, as it is really mounted: a page for browsers, JSON for everybody else."""
@@ -54,14 +55,20 @@ class _Front:
         return json_reply({"status": "ok"})
 
     async def ready(self, request: Request) -> ASGIApp:  # noqa: ARG002  # a handler's form
-        """200 if the server can work. 503 without its storage, whereof the log has the cause, and while it stops."""
+        """200 if the server can work. 503 without its storage, and while it stops. The log has the cause once, however
+        often this is asked, and that it is over."""
         if self._server.scheduler.is_draining:
             return _unavailable(_STOPPING)
         try:
             await self._server.check_storage()
         except StorageError as error:
-            logger.warning("not ready", extra={"reason": error.reason})
+            if error.reason != self._missing:
+                logger.warning("not ready", extra={"reason": error.reason})
+            self._missing = error.reason
             return _unavailable(_AWAY)
+        if self._missing:
+            logger.info("ready again")
+        self._missing = ""
         return json_reply({"status": "ok"})
 
     def _describe(self, url: str, root: str) -> JsonObject:

@@ -65,15 +65,15 @@ SELECT attempt, seq FROM longline.events WHERE run_id = %(run_id)s ORDER BY atte
 
 -- name: read_thread
 -- Events of a thread after a place in the order of its turns, and the end of each kept run, which has a status; no more
--- than fit into a page, but one.
-SELECT turn, seq, run_id, attempt, mode, namespace, data, at_ms, status, failure
+-- than fit into a page, but one. A run that ended without a start, while another was under way, is behind that one.
+SELECT turn, seq, run_id, attempt, mode, namespace, data, at_ms, status, failure, is_behind
 FROM (
     SELECT *, sum(coalesce(octet_length(data), 0)) OVER (ORDER BY turn, seq) - coalesce(octet_length(data), 0) AS bytes_before
     FROM (
         (
             SELECT
                 t.turn, e.seq, t.run_id, t.attempt, e.mode, e.namespace, e.data, e.at_ms,
-                NULL::text AS status, NULL::text AS failure
+                NULL::text AS status, NULL::text AS failure, FALSE AS is_behind
             FROM longline.turns AS t JOIN longline.events AS e ON e.run_id = t.run_id AND e.attempt = t.attempt
             WHERE t.thread_id = %(thread_id)s
                 AND t.turn >= %(turn)s::integer
@@ -85,7 +85,11 @@ FROM (
         (
             SELECT
                 turn, %(end)s::integer, run_id, attempt, NULL, NULL, NULL,
-                floor(extract(epoch FROM updated_at) * 1000)::bigint, status, failure
+                floor(extract(epoch FROM updated_at) * 1000)::bigint, status, failure,
+                EXISTS (
+                    SELECT 1 FROM longline.runs AS r
+                    WHERE r.thread_id = %(thread_id)s AND r.status = 'running' AND r.turn < runs.turn
+                )
             FROM longline.runs
             WHERE thread_id = %(thread_id)s
                 AND turn >= %(turn)s::integer

@@ -7,10 +7,19 @@ JOIN longline.items AS i ON i.prefix = v.prefix AND i.key = v.key
 WHERE i.expires_at IS NULL OR i.expires_at > clock_timestamp();
 
 -- name: write
--- Remove some items, and store others in place of those with the same names; a time to live is in minutes.
-WITH gone AS (
+-- Remove some items, and store others in place of those with the same names; a time to live is in minutes. All that are
+-- there are locked first, in the order of their names, so that no two batches wait for each other in a circle.
+WITH held AS MATERIALIZED (
+    SELECT i.prefix
+    FROM unnest(%(gone_prefixes)s::text[] || %(prefixes)s::text[], %(gone_keys)s::text[] || %(keys)s::text[])
+        AS v (prefix, key)
+    JOIN longline.items AS i ON i.prefix = v.prefix AND i.key = v.key
+    ORDER BY i.prefix, i.key
+    FOR UPDATE OF i
+),
+gone AS (
     DELETE FROM longline.items AS i USING unnest(%(gone_prefixes)s::text[], %(gone_keys)s::text[]) AS v (prefix, key)
-    WHERE i.prefix = v.prefix AND i.key = v.key
+    WHERE i.prefix = v.prefix AND i.key = v.key AND (SELECT count(*) FROM held) >= 0
 )
 INSERT INTO longline.items AS i (prefix, key, value, created_at, updated_at, expires_at, ttl_minutes)
 SELECT
@@ -18,6 +27,7 @@ SELECT
     statement_timestamp() + v.ttl * INTERVAL '1 minute', v.ttl
 FROM unnest(%(prefixes)s::text[], %(keys)s::text[], %(values)s::text[], %(ttls)s::float8[])
     AS v (prefix, key, value, ttl)
+WHERE (SELECT count(*) FROM held) >= 0
 ON CONFLICT (prefix, key) DO UPDATE SET
     value = excluded.value,
     created_at = CASE WHEN i.expires_at <= clock_timestamp() THEN excluded.created_at ELSE i.created_at END,
@@ -26,11 +36,19 @@ ON CONFLICT (prefix, key) DO UPDATE SET
     ttl_minutes = excluded.ttl_minutes;
 
 -- name: refresh
--- Give some items (pairs of prefix and key) their whole time again, if that is not over.
+-- Give some items (pairs of prefix and key) their whole time again, if that is not over. Locked in the same order.
+WITH held AS MATERIALIZED (
+    SELECT i.prefix, i.key
+    FROM unnest(%(prefixes)s::text[], %(keys)s::text[]) AS v (prefix, key)
+    JOIN longline.items AS i ON i.prefix = v.prefix AND i.key = v.key
+    WHERE i.ttl_minutes IS NOT NULL AND i.expires_at > clock_timestamp()
+    ORDER BY i.prefix, i.key
+    FOR NO KEY UPDATE OF i
+)
 UPDATE longline.items AS i
 SET expires_at = clock_timestamp() + i.ttl_minutes * INTERVAL '1 minute'
-FROM unnest(%(prefixes)s::text[], %(keys)s::text[]) AS v (prefix, key)
-WHERE i.prefix = v.prefix AND i.key = v.key AND i.ttl_minutes IS NOT NULL AND i.expires_at > clock_timestamp();
+FROM held
+WHERE i.prefix = held.prefix AND i.key = held.key AND i.ttl_minutes IS NOT NULL AND i.expires_at > clock_timestamp();
 
 -- name: search
 -- The start of a search: items whose time is not over. Conditions and an order follow.

@@ -318,7 +318,11 @@ UPDATE longline.runs
 SET status = 'interrupted', updated_at = %(at)s, lease_owner = NULL, lease_expires_at = NULL, turn = taken.turns
 FROM taken
 WHERE run_id = %(run_id)s
-RETURNING turn;
+RETURNING
+    turn,
+    EXISTS (
+        SELECT 1 FROM longline.runs AS r WHERE r.thread_id = %(thread_id)s AND r.status = 'running'
+    ) AS is_behind;
 
 -- name: rest
 -- How a thread rests after a run that wrote no state, unless another is unfinished.

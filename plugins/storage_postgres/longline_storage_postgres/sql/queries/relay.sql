@@ -17,7 +17,20 @@ SET
         watched_until, clock_timestamp() + make_interval(secs => %(seconds)s::double precision)
     )
 WHERE thread_id = %(thread_id)s
-RETURNING thread_id;
+RETURNING turns;
+
+-- name: begun
+-- Runs that took a turn of their thread after one, by their rows or by the ends that were left of them.
+WITH asked AS (
+    SELECT thread_id, turn FROM unnest(%(thread_ids)s::text[], %(turns)s::integer[]) AS asked (thread_id, turn)
+)
+SELECT r.run_id, r.thread_id, r.turn, r.resumable AS is_kept
+FROM asked JOIN longline.runs AS r ON r.thread_id = asked.thread_id AND r.turn > asked.turn
+UNION ALL
+SELECT ended.run_id, ended.thread_id, ended.turn, FALSE
+FROM asked JOIN longline.run_ends AS ended ON ended.thread_id = asked.thread_id AND ended.turn > asked.turn
+WHERE NOT EXISTS (SELECT 1 FROM longline.runs AS r WHERE r.run_id = ended.run_id)
+ORDER BY turn;
 
 -- name: follow_run
 -- An unfinished run and the newest event that is stored of it, in the log or relayed.
@@ -137,6 +150,11 @@ SELECT
     CASE WHEN ended.run_id IS NOT NULL THEN ended.failure ELSE r.failure END AS failure,
     CASE WHEN ended.run_id IS NOT NULL THEN ended.result ELSE t."values" END AS result,
     ended.run_id IS NULL AS is_of_thread,
+    ended.run_id IS NULL
+    AND EXISTS (
+        SELECT 1 FROM longline.runs AS n
+        WHERE n.thread_id = r.thread_id AND n.status = 'running' AND n.turn < r.turn
+    ) AS is_behind,
     CASE WHEN ended.run_id IS NOT NULL THEN ended.is_kept ELSE r.resumable AND r.turn > 0 END AS is_kept,
     CASE
         WHEN ended.run_id IS NOT NULL THEN ended.at_ms

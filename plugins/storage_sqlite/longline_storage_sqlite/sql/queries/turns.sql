@@ -13,3 +13,7 @@ INSERT INTO turns (thread_id, turn, run_id, attempt) VALUES (:thread_id, :turn, 
 -- name: newest
 -- The newest turn of a thread.
 SELECT turns FROM threads WHERE thread_id = :thread_id;
+
+-- name: is_under_way
+-- Whether a run of the thread runs.
+SELECT EXISTS (SELECT 1 FROM runs WHERE thread_id = :thread_id AND status = 'running');
