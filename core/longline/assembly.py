@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from longline.asgi.mount import ProtocolMount
 from longline.auth.access import Access
-from longline.auth.authenticator import Authenticator, authenticate
+from longline.auth.authenticator import Authenticator, OrganizationAuthenticator, authenticate
 from longline.auth.secrets import Vault
 from longline.auth.urls import UrlPolicies
 from longline.clock import now
@@ -150,6 +150,9 @@ class Assembly:
             count_storage=storage.counts,
             authenticate=partial(authenticate, self.authenticators),
             is_authenticated=bool(self.authenticators),
+            knows_organizations=any(
+                isinstance(one, OrganizationAuthenticator) and one.knows_organizations for one in self.authenticators
+            ),
             protocols=partial(_served, mounts),
             describe=lambda: self.host.describe(server),
         )

@@ -16,6 +16,7 @@ from longline.models.json import JsonObject
 from longline.runs.listeners import RunListener
 from longline.runs.recorders import EndRecorder
 from longline.services.server import Server
+from longline.services.sources import AssistantSource
 from longline.settings import Settings, SettingsSection
 from longline.storage.cipher import Cipher
 from longline.storage.own_checkpoints import SaverSource
@@ -96,6 +97,12 @@ def register_tools(settings: Settings) -> Sequence[Tool]:
 @hookspec
 def register_graph_sources(settings: Settings, tools: ToolRegistry) -> Sequence[GraphDefinition]:
     """Offer graphs by id."""
+    return ()
+
+
+@hookspec
+def register_assistant_sources(settings: Settings) -> Sequence[AssistantSource]:
+    """Bring agents that are defined elsewhere: each is mirrored as an assistant. Two plugins may not offer a name."""
     return ()
 
 

@@ -35,6 +35,7 @@ from longline.models.json import JsonObject
 from longline.runs.listeners import RunListener
 from longline.runs.recorders import EndRecorder
 from longline.services.server import Server
+from longline.services.sources import AssistantSource
 from longline.settings import CORE_SECTIONS, Settings, SettingsSection
 from longline.storage.cipher import Cipher
 from longline.storage.own_checkpoints import SaverSource
@@ -188,6 +189,13 @@ class PluginHost:
             "graph", "register_graph_sources", lambda g: [g.graph_id], {"settings": settings, "tools": tools}
         )
         return {definition.graph_id: definition for definition in found}
+
+    def assistant_sources(self, settings: Settings) -> list[AssistantSource]:
+        """All sources of assistants, by name."""
+        found: list[AssistantSource] = self._named(
+            "assistant source", "register_assistant_sources", lambda source: [source.name], {"settings": settings}
+        )
+        return sorted(found, key=lambda source: source.name)
 
     def run_listeners(self, settings: Settings) -> list[RunListener]:
         """All run listeners."""

@@ -26,10 +26,12 @@ DEV: Final = Profile(
     name="dev",
     plugins=(
         "agent_tools",
+        "auth_supabase",
         "metrics_prometheus",
         "protocol_langgraph",
         "storage_postgres",
         "storage_sqlite",
+        "supabase_sync",
         "webhooks",
     ),
     graph_plugins={"agent_tools": "agent"},

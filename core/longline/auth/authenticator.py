@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from longline.auth.principal import LOCAL, Principal
 from longline.errors import UnauthenticatedError
@@ -45,6 +45,16 @@ class Authenticator(Protocol):
     async def authenticate(self, credentials: Credentials) -> Principal | None:
         """The caller, or None if these credentials are not of this kind. Raises UnauthenticatedError if they are, and
         are bad: then no other authenticator is tried."""
+        ...
+
+
+@runtime_checkable
+class OrganizationAuthenticator(Authenticator, Protocol):
+    """One that can tell which organisations a caller belongs to."""
+
+    @property
+    def knows_organizations(self) -> bool:
+        """Whether it does, as it is configured."""
         ...
 
 

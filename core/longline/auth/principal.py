@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from longline.models.json import JsonValue
 
@@ -16,6 +17,10 @@ class Principal:
     organizations: tuple[str, ...] = ()
     claims: Mapping[str, JsonValue] = field(default_factory=dict)
     token: str | None = field(default=None, repr=False)
+    token_name: str | None = None
+    """The configurable key under which graphs find the token, as a handle. None: only the server's own parts do."""
+    token_expires_at: datetime | None = None
+    """When the token is worth nothing any more, if that is known."""
     is_authenticated: bool = True
 
 

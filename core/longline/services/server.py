@@ -59,6 +59,8 @@ class Server:
     LOCAL where authentication is off. Raises UnauthenticatedError."""
     is_authenticated: bool
     """Whether callers must show who they are. If not, everyone is LOCAL."""
+    knows_organizations: bool
+    """Whether anybody here can tell which organisations a caller belongs to (`Principal.organizations`)."""
     protocols: Callable[[], Sequence[ServedProtocol]]
     """What is served, by path; nothing while the server is put together."""
     describe: Callable[[], Mapping[str, JsonObject]]
