@@ -141,7 +141,8 @@ class Choices:
         return choices(request, self.name, self.options)
 
     def schema(self) -> JsonObject:
-        return {"type": "array", "items": {"type": "string", "enum": list(self.options)}}
+        # Clients send the empty word for what they leave out.
+        return {"type": "array", "items": {"type": "string", "enum": [*self.options, ""]}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,8 +184,9 @@ class PostgresRunQueue:
         """See RunQueue."""
 
         async def work(connection: Connection) -> bool:
-            if can_be_stored(thread_id):
-                await connection.execute(_SQL["lock_thread"], {"thread_id": thread_id})
+            locked = {"thread_id": thread_id}
+            if not can_be_stored(thread_id) or await _locks_none(connection, locked):
+                raise NotFoundError("run", run_id)
             run = await _get(connection, thread_id, run_id)
             await connection.execute(_SQL["delete"], {"run_id": run_id})
             return run.status is RunStatus.RUNNING
@@ -227,6 +228,11 @@ class PostgresRunQueue:
             return bool(found["attempt"] == lease.attempt and found["status"] == outcome.status)
 
         return await self._database.read(work)
+
+
+async def _locks_none(connection: Connection, thread: dict[str, str]) -> bool:
+    """Whether there was no such thread to lock."""
+    return await (await connection.execute(_SQL["lock_thread"], thread)).fetchone() is None
 
 
 async def _get(connection: Connection, thread_id: str, run_id: str) -> Run:

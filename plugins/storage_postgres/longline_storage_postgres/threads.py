@@ -88,8 +88,7 @@ class PostgresThreads:
         row = {**state_parameters(state), "thread_id": thread_id, "at": at}
 
         async def work(connection: Connection) -> int:
-            if not await _lock(connection, thread_id):
-                raise NotFoundError("thread", thread_id)
+            await _lock(connection, thread_id)
             stored = await (await connection.execute(_SQL["set_state_between_runs"], row)).fetchone()
             if stored is None:
                 raise ThreadBusyError(thread_id)
@@ -102,8 +101,7 @@ class PostgresThreads:
         row = {"thread_id": thread_id, "new_thread_id": new_thread_id, "at": at}
 
         async def work(connection: Connection) -> Thread:
-            if can_be_stored(thread_id):  # held, so that nothing of it goes while it is copied
-                await connection.execute(_SQL["hold"], {"thread_id": thread_id})
+            await _lock(connection, thread_id, "hold")  # so that nothing of it goes while it is copied
             await _get(connection, thread_id, visible)
             if (await connection.execute(_SQL["copy"], row)).rowcount == 0:
                 raise AlreadyExistsError("thread", new_thread_id)
@@ -127,11 +125,12 @@ class PostgresThreads:
         return await self._database.write(work)
 
 
-async def _lock(connection: Connection, thread_id: str) -> bool:
-    """Whether there is such a thread, which nobody else changes before the end of the transaction."""
-    if not can_be_stored(thread_id):
-        return False
-    return await (await connection.execute(_SQL["lock"], {"thread_id": thread_id})).fetchone() is not None
+async def _lock(connection: Connection, thread_id: str, how: str = "lock") -> None:
+    """Nobody else changes the thread before the end of the transaction. Raises NotFoundError: one that is made a moment
+    later was not locked, and to go on with it would break the order of locks."""
+    row = {"thread_id": thread_id}
+    if not can_be_stored(thread_id) or await (await connection.execute(_SQL[how], row)).fetchone() is None:
+        raise NotFoundError("thread", thread_id)
 
 
 async def _get(connection: Connection, thread_id: str, visible: Filter) -> Thread:

@@ -52,7 +52,7 @@ class TestRestart:
     async def test_a_server_that_does_not_answer_costs_a_request_no_more_than_its_patience(
         self, server: OwnServer
     ) -> None:
-        async with open_database(server.url, PostgresSettings(pool_wait_seconds=0.5)) as database:
+        async with open_database(server.url, PostgresSettings(pool_wait_seconds=3)) as database:
             await fill(database, 5)
             server.freeze()
             async with asyncio.timeout(SECONDS):
