@@ -1,8 +1,8 @@
 """The recorded transcripts of the LangGraph Server API, group by group, against `longline dev` on each storage.
 
 The recording lies beside the repository, in `../shared/contract`: `capture.py` plays the requests, `compare.py` judges
-the answers. A play has a server and a database of its own. The longest, which mostly waits, is the first: with several
-workers the others are played meanwhile.
+the answers. A play has a server and a database of its own. What mostly waits is the first: with several workers
+the others are played meanwhile.
 """
 
 import json
@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,9 @@ CONFIGS = {
     "default": "langgraph.json", "auth": "langgraph.auth.json", "serde": "langgraph.serde.json",
     "ttl": "langgraph.ttl.json",
 }  # fmt: skip
-PLAYS = (
-    ("ttl", "ttl"),
-    ("default", "heartbeat v2"),
+WAITING = (("ttl", "ttl"), ("default", "heartbeat v2"))
+"""Profile, and groups that are played one after the other on one server: these mostly wait."""
+WORKING = (
     ("default", "multitask cancel disconnect joining delayed durability"),
     ("default", "streaming resuming stateless interrupts graph_errors run_context errors"),
     ("default", "history assistants threads thread_stream webhooks store crons cors"),
@@ -35,8 +37,7 @@ PLAYS = (
     ("auth", "auth auth_crons auth_internal_cleanup"),
     ("serde", "serde stateless_interrupts thread_stream_variants pending_runs history_variants odd_requests"),
 )
-"""Profile, and groups that are played one after the other on one server. The last of the default ones leaves nothing to
-play on."""
+"""The others. The last of the default ones leaves nothing to play on."""
 NOT_SERVED = {"mcp", "a2a", "auth_mcp"}
 _LINES = (HERE / "known.txt").read_text("utf-8").splitlines()
 KNOWN = frozenset(line.split()[0] for line in _LINES if line and line[0] not in "# ")
@@ -61,7 +62,7 @@ def _kit(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _capture(folder: Path, profile: str, groups: str, database: Database) -> Path:
+def _capture(folder: Path, database: Database, *, profile: str, groups: str) -> Path:
     """The transcripts of some groups, from a server with an empty database."""
     project, out = folder / "graphs", folder / "transcripts"
     shutil.copytree(KIT / "graphs", project)
@@ -92,10 +93,26 @@ def _compare(transcripts: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("profile", "groups"), PLAYS)
+@pytest.mark.parametrize(("profile", "groups"), WAITING)
+def test_every_answer_is_as_recorded_after_pauses(profile: str, groups: str, tmp_path: Path) -> None:
+    """On all storages at once: the pauses cost nothing."""
+    folders = [tmp_path / database for database in DATABASES]
+    for folder in folders:
+        folder.mkdir()
+    with ThreadPoolExecutor() as pool:
+        played = pool.map(partial(_capture, profile=profile, groups=groups), folders, DATABASES)
+        for transcripts in played:
+            _judge(transcripts)
+
+
+@pytest.mark.parametrize(("profile", "groups"), WORKING)
 @pytest.mark.parametrize("database", DATABASES)
 def test_every_answer_is_as_recorded(profile: str, groups: str, database: Database, tmp_path: Path) -> None:
-    judged = _compare(_capture(tmp_path, profile, groups, database))
+    _judge(_capture(tmp_path, database, profile=profile, groups=groups))
+
+
+def _judge(transcripts: Path) -> None:
+    judged = _compare(transcripts)
     assert judged
     different = {name: found["different"] for name, found in judged.items() if found["level"] == "different"}
     unexpected = {name: findings for name, findings in different.items() if name not in KNOWN}
@@ -106,7 +123,7 @@ def test_every_answer_is_as_recorded(profile: str, groups: str, database: Databa
 
 def test_every_group_that_is_served_is_played() -> None:
     recorded = json.loads((KIT / "golden_index.json").read_text("utf-8"))
-    played = {(profile, group) for profile, groups in PLAYS for group in groups.split()}
+    played = {(profile, group) for profile, groups in (*WAITING, *WORKING) for group in groups.split()}
     all_groups = {(profile, group) for profile, groups in recorded.items() for group in groups}
     assert {group for _, group in all_groups - played} == NOT_SERVED
     assert played <= all_groups
