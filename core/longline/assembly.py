@@ -35,6 +35,9 @@ from longline.services.collections import Collections
 from longline.services.cron_ticks import CronTicker
 from longline.services.crons import CronService
 from longline.services.items import ItemService, places_items
+from longline.services.mirror_keeping import MirrorKeeper
+from longline.services.mirror_store import MirrorStore
+from longline.services.mirroring import Mirrors
 from longline.services.retention import RetentionService, default_ttl
 from longline.services.runs import RunService
 from longline.services.server import Server
@@ -54,6 +57,7 @@ class Built:
 
     server: Server
     tasks: Sequence[BackgroundTask]
+    keepers: Sequence[MirrorKeeper]
     drain: Callable[[], Awaitable[None]]
 
 
@@ -106,9 +110,14 @@ class Assembly:
             queue=storage.runs, engine=engine, broker=broker, herald=herald, relay=relay, settings=settings,
             owner=owner, clock=now, only_own_runs=only_own_runs,
         )  # fmt: skip
+        mirrors = Mirrors(
+            sources=self.host.assistant_sources(self.settings), access=access, clock=now,
+            store=MirrorStore(store=storage.assistants, graphs=self.graphs, vault=vault, clock=now),
+        )  # fmt: skip
         assistants = AssistantService(
-            store=storage.assistants, graphs=self.graphs, runner=engine.runner, access=access, vault=vault, clock=now
-        )
+            store=storage.assistants, graphs=self.graphs, runner=engine.runner, access=access, mirrors=mirrors,
+            vault=vault, clock=now,
+        )  # fmt: skip
         threads = ThreadService(
             store=storage.threads, runner=engine.runner, scheduler=scheduler, herald=herald, relay=relay,
             access=access, retention=storage.retention, default_ttl=default_ttl(kept), clock=now,
@@ -132,6 +141,7 @@ class Assembly:
             version=_version(),
             settings=self.settings,
             assistants=assistants,
+            mirrors=mirrors,
             threads=threads,
             thread_streams=ThreadStreamService(storage=storage, hub=hub, relay=relay, access=access),
             runs=runs,
@@ -150,9 +160,7 @@ class Assembly:
             count_storage=storage.counts,
             authenticate=partial(authenticate, self.authenticators),
             is_authenticated=bool(self.authenticators),
-            knows_organizations=any(
-                isinstance(one, OrganizationAuthenticator) and one.knows_organizations for one in self.authenticators
-            ),
+            find_organizations=partial(_know_organizations, self.authenticators),
             protocols=partial(_served, mounts),
             describe=lambda: self.host.describe(server),
         )
@@ -165,7 +173,8 @@ class Assembly:
             tasks.append(BackgroundTask(name="relay", run=relay.run))
         if outbox is not None:
             tasks.append(BackgroundTask(name="outbox", run=outbox.run))
-        return Built(server=server, tasks=tasks, drain=partial(_drain, writer, relay_writer, outbox))
+        keepers = [MirrorKeeper(mirrors, source) for source in mirrors.sources.values()]
+        return Built(server=server, tasks=tasks, keepers=keepers, drain=partial(_drain, writer, relay_writer, outbox))
 
 
 async def _drain(writer: EventWriter, relay_writer: EventWriter | None, outbox: Outbox | None) -> None:
@@ -178,6 +187,10 @@ async def _drain(writer: EventWriter, relay_writer: EventWriter | None, outbox: 
 
 def _served(mounts: Sequence[ProtocolMount]) -> Sequence[ServedProtocol]:
     return sorted((mount.facts for mount in mounts if mount.title), key=lambda served: served.path)
+
+
+def _know_organizations(authenticators: Sequence[Authenticator]) -> bool:
+    return any(isinstance(one, OrganizationAuthenticator) and one.knows_organizations for one in authenticators)
 
 
 def _version() -> str:

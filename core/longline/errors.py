@@ -85,9 +85,21 @@ class UnauthenticatedError(LonglineError):
     """No authenticator accepted the credentials."""
 
     code = "unauthenticated"
+    challenge = "Bearer"
+    """What `WWW-Authenticate` says in the answer (RFC 6750 §3): the scheme, and what is wrong if that may be told."""
 
     def __init__(self, reason: str = "no valid credentials") -> None:
         super().__init__(reason)
+        self.reason = reason
+
+
+class IdentityAwayError(LonglineError):
+    """Nobody can tell now whether the credentials are good: who could is away. It passes by itself."""
+
+    code = "identity_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"credentials cannot be checked now: {reason}")
         self.reason = reason
 
 
@@ -99,6 +111,14 @@ class ForbiddenError(LonglineError):
     def __init__(self, reason: str = "forbidden") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class MirrorError(ForbiddenError):
+    """The assistant mirrors an agent that is defined elsewhere, and changes only with it."""
+
+    def __init__(self, assistant_id: str) -> None:
+        super().__init__(f"assistant {assistant_id!r} mirrors an agent: change or remove the agent where it is defined")
+        self.assistant_id = assistant_id
 
 
 class ProtectedError(LonglineError):
@@ -443,3 +463,25 @@ class NoBackendError(PluginError):
         )
         self.kind = kind
         self.scheme = scheme
+
+
+class SourceAwayError(LonglineError):
+    """The source cannot be asked now. `reason` holds no password."""
+
+    code = "source_away"
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"{source} cannot be asked: {reason}")
+        self.source = source
+        self.reason = reason
+
+
+class BrokenAgentError(LonglineError):
+    """The source has the agent, and what it says of it cannot be used."""
+
+    code = "broken_agent"
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"agent {key!r} cannot be used: {reason}")
+        self.key = key
+        self.reason = reason

@@ -105,12 +105,14 @@ class Runtime:
                 max_body_bytes=int(settings.max_body_mib * 1024 * 1024),
             )
             self._front.open(app)
+            for source in server.mirrors.sources.values():
+                await stack.enter_async_context(source.open())
             await stack.enter_async_context(self._workers(built, settings))
             for lifespan in (*(mount.lifespan for mount in mounts), *(wrapper.lifespan for wrapper in wrappers)):
                 if lifespan is not None:
                     await stack.enter_async_context(lifespan())
             if not only_own_runs:
-                await stack.enter_async_context(self._background(server))
+                await stack.enter_async_context(self._background(built))
             yield OpenServer(app=app, server=server, plugins=self.host.names)
 
     async def try_assembly(self, database: str) -> None:
@@ -155,13 +157,18 @@ class Runtime:
                 await _end(task)
 
     @asynccontextmanager
-    async def _background(self, server: Server) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(supervise(task), name=task.name) for task in self.host.background_tasks(server)]
+    async def _background(self, built: Built) -> AsyncIterator[None]:
+        for keeper in built.keepers:
+            await keeper.start()
+        wanted = [*self.host.background_tasks(built.server), *(task for one in built.keepers for task in one.tasks())]
+        tasks = [asyncio.create_task(supervise(task), name=task.name) for task in wanted]
         try:
             yield
         finally:
             for task in tasks:
                 await _end(task)
+            for keeper in built.keepers:
+                await keeper.stop()
 
 
 async def _until_there(work: Callable[[], Awaitable[None]]) -> None:

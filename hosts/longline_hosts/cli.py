@@ -235,6 +235,7 @@ def _runtime(given: Sequence[str]) -> "Runtime":
 
 def _run_plugin_command(runtime: "Runtime", command: "Command", options: argparse.Namespace) -> int:
     from longline_hosts.logs import configure_logging  # noqa: PLC0415  # the same
+    from longline_hosts.plugin_commands import run_command  # noqa: PLC0415  # the same
 
     configure_logging("lines", _level(options, "warning"))
-    return command.run(options, runtime.settings)
+    return run_command(runtime, command, options)

@@ -35,8 +35,12 @@ DEV: Final = Profile(
         "webhooks",
     ),
     graph_plugins={"agent_tools": "agent"},
-    # A reload or Ctrl-C does not wait for a long run: it goes on after the next start.
-    defaults={"server": {"drain_seconds": 0.3}},
+    defaults={
+        # A reload or Ctrl-C does not wait for a long run: it goes on after the next start.
+        "server": {"drain_seconds": 0.3},
+        # What a developer tries is on this machine.
+        "agent_tools": {"mcp_loopback": True},
+    },
 )
 
 

@@ -42,6 +42,7 @@ VARIABLES: Final = (
     Variable("SUPABASE_JWT_SECRET", "auth_supabase", "jwt_secret"),
     Variable("SUPABASE_DATABASE_URL", "auth_supabase", "database"),
     Variable("SUPABASE_DATABASE_URL", "supabase_sync", "database"),
+    Variable("SUPABASE_DATABASE_DIRECT_URL", "supabase_sync", "direct_url"),
     Variable("AGENT_SYNC_SCOPE", "supabase_sync", "scope"),
     Variable("LONGLINE_SECRET_KEY", "secrets", "key"),
 )

@@ -133,6 +133,17 @@ class OwnerUnknownError(HostError):
         self.place = place
 
 
+class HeldByServerError(HostError):
+    """A server has the database for itself, and a command needs it."""
+
+    code = "held_by_server"
+
+    def __init__(self, place: str, owner: str, instead: str) -> None:
+        more = f", {instead}" if instead else ""
+        super().__init__(f"{place} is in use by a running server ({owner}): stop that{more}")
+        self.place = place
+
+
 class ServerUnreachableError(HostError):
     """No server answers at a URL, or it went away in the middle."""
 

@@ -7,13 +7,15 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 
+from longline.auth.secret_texts import hide_in_text
 from longline.auth.secrets import Vault
 from longline.encoding import HIDDEN
 
 Style = Literal["lines", "json"]
 
 _NOISY: Final = (
-    "aiosqlite", "asyncio", "hpack", "httpcore", "httpx", "hypercorn", "markdown_it", "openai", "urllib3", "watchfiles",
+    "aiosqlite", "asyncio", "hpack", "httpcore", "httpx", "hypercorn", "markdown_it", "mcp", "openai", "urllib3",
+    "watchfiles",
 )  # fmt: skip
 _REPEATING: Final = ("psycopg.pool",)  # warns of each attempt to connect; the storage tells of outages once
 _STANDARD: Final = frozenset(
@@ -54,7 +56,7 @@ class LineFormatter(logging.Formatter):
             clock, fields = f"\x1b[2m{clock}\x1b[0m", f"\x1b[2m{fields}\x1b[0m" if fields else ""
             level = f"\x1b[{_COLOURS.get(record.levelname, '0')}m{level}\x1b[0m"
         line = f"{clock} {level} {record.getMessage()}" + (f"  {fields}" if fields else "")
-        return line + _traceback(self, record)
+        return hide_in_text(line + _traceback(self, record))
 
 
 class JsonFormatter(logging.Formatter):
@@ -78,18 +80,25 @@ class JsonFormatter(logging.Formatter):
             line.setdefault(name, value)
         if record.exc_info:
             line["exception"] = _traceback(self, record).strip()
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return hide_in_text(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def fields_of(record: logging.LogRecord) -> Iterator[tuple[str, object]]:
-    """What a record carries beside its message, with everything hidden whose name says that it is a secret."""
+    """What a record carries beside its message, with everything hidden, at any depth, whose name says that it is a
+    secret."""
     for name, value in record.__dict__.items():
         if name not in _STANDARD and not name.startswith("_") and name != "color_message":
-            yield name, HIDDEN if _NAMES.is_secret(name) else value
+            yield name, HIDDEN if _NAMES.is_secret(name) else _shown(value)
 
 
 _NAMES: Final = Vault(b"\0" * 32)
 """Knows which names are those of secrets; it seals nothing here."""
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: HIDDEN if _NAMES.is_secret(str(key)) else _shown(item) for key, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else value
 
 
 def _short(value: object) -> str:

@@ -115,13 +115,20 @@ OpenServer = Callable[..., AbstractAsyncContextManager[Server]]
 @pytest.fixture
 def open_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OpenServer:
     """`open_server({"graph id": a graph or what makes one, …}, runs=…)` over a real SQLite file. Opening it twice in
-    turn is a restart. `listeners` are told of its runs."""
+    turn is a restart. `listeners` are told of its runs; `key` seals its secrets."""
 
     @asynccontextmanager
     async def opened(
-        graphs: dict[str, object] | None = None, *, listeners: Sequence[RunListener] = (), **server: object
+        graphs: dict[str, object] | None = None,
+        *,
+        listeners: Sequence[RunListener] = (),
+        key: str = "",
+        **server: object,
     ) -> AsyncIterator[Server]:
-        values = {"server": {"database": f"sqlite:///{tmp_path}/server.db", "drain_seconds": 0, **server}}
+        values = {
+            "server": {"database": f"sqlite:///{tmp_path}/server.db", "drain_seconds": 0, **server},
+            "secrets": {"key": key},
+        }
         runtime = Runtime(["storage_sqlite"], values)
         definitions = {
             graph_id: graph

@@ -235,6 +235,23 @@ async def test_hook_register_end_recorders(make_runtime: Callable[..., Runtime])
 
 
 @pytest.mark.anyio
+async def test_hook_register_assistant_sources(
+    load_example: LoadExample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _, module = load_example("register_assistant_sources")
+    plugins = ["agent_tools", "register_assistant_sources", "storage_sqlite"]
+    runtime = Runtime(plugins, {"server": {"database": f"sqlite:///{tmp_path}/server.db"}})
+    Path("agents").mkdir()
+    Path("agents/clerk.json").write_text('{"graph": "agent", "prompt": "Be brief."}', "utf-8")
+    async with runtime.open() as opened:
+        source = module.FolderSource(Path("agents"))
+        mirror = await opened.server.assistants.get(LOCAL, source.id_of("clerk"))
+        assert mirror.config["configurable"] == {"system_prompt": "Be brief."}
+        assert opened.server.mirrors.report("folder").counts.created == 1
+
+
+@pytest.mark.anyio
 async def test_hook_register_background_tasks(make_runtime: Callable[..., Runtime]) -> None:
     async with make_runtime("register_background_tasks").open(), asyncio.timeout(10):
         import longline_example_register_background_tasks as module

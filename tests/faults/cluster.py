@@ -35,6 +35,8 @@ def thread() -> str:
 class Replica:
     """One `longline serve` with one worker, on a port that it keeps when it is started again."""
 
+    flags: Sequence[str] = ("--insecure-no-auth",)
+
     def __init__(self, folder: Path, number: int, env: Mapping[str, str], options: Sequence[str] = ()) -> None:
         self.number = number
         self.port = free_port()
@@ -67,7 +69,7 @@ class Replica:
     def start(self) -> None:
         """Start the process; `wait_ready` waits for it."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("LONGLINE_", "OPENAI_", "DATABASE_"))}
-        command = [str(LONGLINE), "serve", "--insecure-no-auth", "--workers", "1", "--port", str(self.port)]
+        command = [str(LONGLINE), "serve", *self.flags, "--workers", "1", "--port", str(self.port)]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self._options], cwd=self._folder, stdout=log, stderr=subprocess.STDOUT,

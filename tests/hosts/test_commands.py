@@ -1,6 +1,7 @@
 """The smaller commands: plugins, migrate, those of plugins, and how the command itself answers."""
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -76,6 +77,62 @@ def test_a_plugin_s_command_runs_with_its_arguments_and_the_settings(tmp_path: P
     assert done.returncode == 7
     assert "count fish" in longline(tmp_path, "--help", env=env).stdout
     assert not (tmp_path / "x.db").exists()
+
+
+WITH_SERVER = """
+from longline import hookimpl
+from longline.auth.principal import SYSTEM
+from longline.commands import Command
+from longline.models.assistants import AssistantQuery
+from longline.tasks import BackgroundTask
+
+async def count(options, server):
+    page = await server.assistants.search(SYSTEM, AssistantQuery())
+    print([assistant.name for assistant in page.items], options.really)
+    return 5
+
+async def work():
+    print("working in the background", flush=True)
+
+@hookimpl
+def register_background_tasks(server):
+    return [BackgroundTask(name="work", run=work)]
+
+@hookimpl
+def register_commands():
+    return [
+        Command(
+            name="count-assistants", help="count", run=lambda options, settings: print("alone") or 4,
+            configure=lambda parser: parser.add_argument("--really", action="store_true"),
+            wants_server=lambda options: options.really, with_server=count, instead="or look at its metrics",
+        )
+    ]
+"""
+
+
+@pytest.fixture
+def counting(tmp_path: Path) -> dict[str, str]:
+    """The environment in which there is a command that needs the services."""
+    install(tmp_path / "site", "longline-pond", {"a_pond": WITH_SERVER}, plugins={"pond": "a_pond"})
+    return {"PYTHONPATH": str(tmp_path / "site")}
+
+
+def test_a_plugin_s_command_gets_the_services_where_it_wants_them(tmp_path: Path, counting: dict[str, str]) -> None:
+    done = longline(tmp_path, "count-assistants", "--really", env=counting)
+    assert (done.returncode, done.stdout) == (5, "['agent'] True\n"), done.stderr
+    done = longline(tmp_path, "count-assistants", env=counting)
+    assert (done.returncode, done.stdout) == (4, "alone\n"), done.stderr
+
+
+def test_a_command_that_needs_what_a_server_has_for_itself_says_what_to_do(
+    tmp_path: Path, counting: dict[str, str]
+) -> None:
+    with running(tmp_path, "dev", "--port", "0", "--no-reload", env=counting) as server:
+        server.wait_loaded()
+        done = longline(tmp_path, "count-assistants", "--really", env=counting)
+        assert longline(tmp_path, "count-assistants", env=counting).returncode == 4
+    assert done.returncode == 2
+    assert re.search(r"is in use by a running server \(.+\): stop that, or look at its metrics$", done.stderr, re.M)
 
 
 def test_the_storage_s_own_command_is_there(tmp_path: Path) -> None:

@@ -44,6 +44,38 @@ def test_a_field_whose_name_says_that_it_is_a_secret_is_hidden(formatter: loggin
     assert "***" in line
 
 
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize("formatter", [LINES, JsonFormatter(), LineFormatter(is_coloured=True)])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"servers": [{"url": "https://a.example", "headers": {"X-Any": "hidden-1"}}]},
+        {"apiKeys": {"odd": "hidden-1"}},
+        [{"deep": ({"custom_api_key": "hidden-1"},)}],
+        "https://ann:hidden-1@a.example/",
+        {"rag_url": "https://a.example/?token=hidden-1"},
+        f"refused {JWT.replace('c2ln', 'hidden-1')}",
+    ],
+)
+def test_a_secret_is_hidden_at_any_depth_and_by_its_looks(formatter: logging.Formatter, value: object) -> None:
+    assert "hidden-1" not in formatter.format(record(config=value))
+
+
+@pytest.mark.parametrize("formatter", [LINES, JsonFormatter()])
+def test_messages_and_tracebacks_of_libraries_hold_no_secret_of_a_url(formatter: logging.Formatter) -> None:
+    made = record('HTTP Request: GET https://a.example/mcp?token=hidden-1 "HTTP/1.1 200 OK"')
+    try:
+        raise ValueError("https://ann:hidden-1@a.example refused Bearer hidden-1hidden-1hidden-1")
+    except ValueError:
+        made.exc_info = sys.exc_info()
+    line = formatter.format(made)
+    assert "hidden-1" not in line
+    assert "https://a.example/mcp?token=***" in line
+    assert "https://***@a.example refused Bearer ***" in line
+
+
 @pytest.mark.parametrize("formatter", [LINES, JsonFormatter()])
 def test_a_traceback_is_kept(formatter: logging.Formatter) -> None:
     made = record("run failed", logging.ERROR)

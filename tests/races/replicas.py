@@ -40,15 +40,22 @@ def no_net(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def open_replicas(database_url: str) -> OpenReplicas:
-    """`open_replicas({"graph id": graph, …}, 3, runs=…)`: so many servers on one database."""
+    """`open_replicas({"graph id": graph, …}, 3, runs=…)`: so many servers on one database. With a `key` each
+    reads what another sealed."""
 
     @asynccontextmanager
     async def opened(
-        graphs: dict[str, object], count: int = 2, *, postgres: dict[str, object] | None = None, **server: object
+        graphs: dict[str, object],
+        count: int = 2,
+        *,
+        postgres: dict[str, object] | None = None,
+        key: str = "",
+        **server: object,
     ) -> AsyncIterator[list[Server]]:
         values = {
             "server": {"database": database_url, "drain_seconds": 0, "runs": 2, **server},
             "storage_postgres": postgres or {},
+            "secrets": {"key": key},
         }
         async with AsyncExitStack() as stack:
             servers = []

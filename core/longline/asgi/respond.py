@@ -6,13 +6,21 @@ import orjson
 
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.asgi.websocket import refuse_websocket
-from longline.errors import BodyTooLargeError, ForbiddenError, LonglineError, NotFoundError, UnauthenticatedError
+from longline.errors import (
+    BodyTooLargeError,
+    ForbiddenError,
+    IdentityAwayError,
+    LonglineError,
+    NotFoundError,
+    UnauthenticatedError,
+)
 
 _STATUSES: tuple[tuple[type[LonglineError], int], ...] = (
     (UnauthenticatedError, 401),
     (ForbiddenError, 403),
     (BodyTooLargeError, 413),
     (NotFoundError, 404),
+    (IdentityAwayError, 503),
 )
 
 
@@ -34,5 +42,9 @@ def json_response(status: int, body: object, headers: Iterable[tuple[bytes, byte
 def refuse_plainly(error: LonglineError) -> ASGIApp:
     """`{"error": {"code", "message"}}` with a fitting status: the form of a protocol that has none of its own."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
-    headers = [(b"www-authenticate", b"Bearer")] if isinstance(error, UnauthenticatedError) else []
+    headers: list[tuple[bytes, bytes]] = []
+    if isinstance(error, UnauthenticatedError):
+        headers.append((b"www-authenticate", error.challenge.encode("latin-1")))
+    if isinstance(error, IdentityAwayError):
+        headers.append((b"retry-after", b"1"))
     return json_response(status, {"error": {"code": error.code, "message": str(error)}}, headers)

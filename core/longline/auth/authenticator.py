@@ -54,7 +54,8 @@ class OrganizationAuthenticator(Authenticator, Protocol):
 
     @property
     def knows_organizations(self) -> bool:
-        """Whether it does, as it is configured."""
+        """Whether it does, as it is configured. One that looks whether that works does so before the server is open,
+        and tells what it found from then on."""
         ...
 
 

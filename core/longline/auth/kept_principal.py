@@ -1,6 +1,7 @@
 """A principal on paper: whoever asked for work that is done later, when they are not there."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import cast
 
 from longline.auth.principal import Principal
@@ -17,23 +18,33 @@ def keep_principal(principal: Principal, vault: Vault) -> JsonObject:
         "organizations": list(principal.organizations),
         "claims": dict(principal.claims),
         "is_authenticated": principal.is_authenticated,
+        "token_name": principal.token_name,
+        "token_expires_at": None if principal.token_expires_at is None else principal.token_expires_at.isoformat(),
     }
     return vault.seal(kept if principal.token is None else {**kept, "token": principal.token})
 
 
 def recall_principal(kept: JsonObject, vault: Vault) -> Principal:
-    """The principal that was kept. A token that cannot be opened any more (another key) is left out."""
+    """The principal that was kept, by this version or one before. A token that cannot be opened any more (another key)
+    is left out."""
     opened = cast("JsonObject", vault.open_in_clear(kept))  # what was sealed was JSON
-    token = opened.get("token")
+    expires_at = _text(opened, "token_expires_at")
     return Principal(
         identity=str(opened["identity"]),
         display_name=str(opened["display_name"]),
         permissions=_texts(opened, "permissions"),
         organizations=_texts(opened, "organizations"),
         claims=as_object(opened["claims"]),
-        token=token if isinstance(token, str) else None,
+        token=_text(opened, "token"),
+        token_name=_text(opened, "token_name"),
+        token_expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
         is_authenticated=opened["is_authenticated"] is True,
     )
+
+
+def _text(kept: Mapping[str, JsonValue], name: str) -> str | None:
+    found = kept.get(name)
+    return found if isinstance(found, str) else None
 
 
 def _texts(kept: Mapping[str, JsonValue], name: str) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from longline.graphs.definition import GraphDefinition
 from longline.models.assistants import Assistant
 from longline.models.json import JsonObject, JsonValue, as_object
 
-_SERVER_KEYS = frozenset({"run_id", "thread_id", "graph_id", "assistant_id", "user_id"})
+_SERVER_KEYS = frozenset({
+    "run_id", "thread_id", "graph_id", "assistant_id", "user_id", "cron_id", "langgraph_request_id",
+})  # fmt: skip
 _OPTIONS = ("recursion_limit", "max_concurrency")
 _SERVER_PREFIXES = ("__", "langgraph_auth_")
 _CHECKPOINT_KEYS = frozenset({"checkpoint_id", "checkpoint_ns", "checkpoint_map"})
@@ -49,36 +51,42 @@ def merge_config(
     context: JsonObject | None,
     metadata: JsonObject,
     injected: Injected,
-    is_secret: Callable[[str], bool],
+    strip: Callable[[JsonObject], JsonObject],
 ) -> MergedConfig:
     """Lowest to highest: graph defaults, the assistant's config and context, the run's, what the server injects.
 
     A caller may override what the assistant set, never what the server injects. `context` of a run is part of its
-    configurable values too, so that graphs of either style see it; a name of the server's in it (`user_id`) means the
-    server's value. A run that sets one of the graph's `destinations` gets none of the assistant's secrets.
+    configurable values too, so that graphs of either style see it, and its configurable values override the assistant's
+    context; a name of the server's in it (`user_id`) means the server's value. Who sets one of the graph's
+    `destinations` gets no secret of a lower layer: `strip` takes them out. Under the name at which graphs expect the
+    caller's token nothing is left: only the token itself may stand there, and it is no part of a configuration.
     """
     own = _callers(as_object(config.get("configurable")))
     said = _callers(context or {})
     theirs, theirs_context = _callers(as_object(assistant.config.get("configurable"))), assistant.context
-    if definition.destinations & {*own, *said, *injected.headers}:
-        theirs, theirs_context = _without(theirs, is_secret), _without(theirs_context, is_secret)
-    configurable = definition.defaults | theirs | own | said | _injected(assistant, injected)
+    defaults, is_redirected = definition.defaults, definition.destinations & {*own, *said, *injected.headers}
+    if is_redirected or definition.destinations & {*theirs, *theirs_context}:
+        defaults = strip(defaults)
+    if is_redirected:
+        theirs, theirs_context = strip(theirs), strip(theirs_context)
+    everything = defaults | theirs | own | said | _injected(assistant, injected)
+    configurable = {key: value for key, value in everything.items() if key != injected.principal.token_name}
     merged: JsonObject = {
         key: source[key] for source in (assistant.config, config) for key in _OPTIONS if source.get(key) is not None
     }
     merged["configurable"] = configurable
     merged["metadata"] = (
         assistant.metadata
-        | {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id}
         | as_object(config.get("metadata"))
         | metadata
-        | {"run_id": injected.run_id}
+        | {"graph_id": assistant.graph_id, "assistant_id": assistant.assistant_id, "run_id": injected.run_id}
         | ({"forked_from": injected.checkpoint["checkpoint_id"]} if injected.checkpoint.get("checkpoint_id") else {})
     )
     tags = [*_list(assistant.config.get("tags")), *_list(config.get("tags"))]
     if tags:
         merged["tags"] = list(dict.fromkeys(str(tag) for tag in tags))
-    joined = _context({**theirs_context, **(context or {})}, configurable, injected.principal)
+    overridden = {key: own[key] for key in assistant.context if key in own}
+    joined = _context({**theirs_context, **overridden, **(context or {})}, configurable, injected.principal)
     return MergedConfig(config=merged, context=joined or None)
 
 
@@ -201,22 +209,9 @@ def _context(values: JsonObject, configurable: JsonObject, principal: Principal)
     """The context with the server's names as the server says. Without authentication nobody knows better who the user
     is than the caller."""
     names = _SERVER_KEYS if principal.is_authenticated else _SERVER_KEYS - {"user_id"}
-    return {
-        key: configurable[key] if key in names else value
-        for key, value in values.items()
-        if not key.startswith(_SERVER_PREFIXES)
-    }
-
-
-def _without(values: JsonObject, is_secret: Callable[[str], bool]) -> JsonObject:
-    """Without secrets, at any depth."""
-
-    def clean(value: JsonValue) -> JsonValue:
-        if isinstance(value, dict):
-            return _without(value, is_secret)
-        return [clean(item) for item in value] if isinstance(value, list) else value
-
-    return {key: clean(value) for key, value in values.items() if not is_secret(key)}
+    said = {key: value for key, value in values.items() if key not in names and not key.startswith(_SERVER_PREFIXES)}
+    meant = {key: configurable[key] for key in names & values.keys() & configurable.keys()}
+    return {key: value for key, value in (said | meant).items() if key != principal.token_name}
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

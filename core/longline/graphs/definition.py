@@ -23,4 +23,5 @@ class GraphDefinition:
     """The lowest layer of the configurable values of each run of this graph."""
     destinations: frozenset[str] = frozenset()
     """Configurable keys that say where secrets are sent, e.g. `base_url`. A run that sets one gets none of the
-    assistant's secrets: else a caller could have them sent to a server of their own."""
+    assistant's secrets, an assistant that sets one none of the defaults': else a caller could have them sent to a
+    server of their own."""

@@ -25,6 +25,13 @@ class ContainsAll:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no metadata value under `key`, or it is null."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     """Every part holds. Without parts it holds for everything."""
 
@@ -38,7 +45,7 @@ class AnyOf:
     parts: tuple["Filter", ...] = ()
 
 
-Filter: TypeAlias = Equals | ContainsAll | AllOf | AnyOf
+Filter: TypeAlias = Equals | ContainsAll | Missing | AllOf | AnyOf
 
 EVERYTHING = AllOf()
 NOTHING = AnyOf()
@@ -56,6 +63,8 @@ def matches(condition: Filter, metadata: Mapping[str, JsonValue]) -> bool:
         case ContainsAll(key, values):
             found = metadata.get(key)
             return isinstance(found, list) and _holds_all(found, values, _Patience())
+        case Missing(key):
+            return metadata.get(key) is None
         case AllOf(parts):
             return all(matches(part, metadata) for part in parts)
         case AnyOf(parts):
@@ -64,7 +73,7 @@ def matches(condition: Filter, metadata: Mapping[str, JsonValue]) -> bool:
 
 def keys_of(condition: Filter) -> frozenset[str]:
     """The metadata keys that the condition looks at."""
-    if isinstance(condition, Equals | ContainsAll):
+    if isinstance(condition, Equals | ContainsAll | Missing):
         return frozenset({condition.key})
     return frozenset().union(*(keys_of(part) for part in condition.parts))
 

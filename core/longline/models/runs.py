@@ -1,7 +1,7 @@
 """Runs: one execution of an assistant on a thread. The row is the queue."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -97,6 +97,8 @@ class Run:
     """The turn that the present attempt took on the thread, or its end if it never started; 0: none yet."""
     watched: bool = False
     """When it was claimed, another process than the claiming one was reading it, or its thread."""
+    token: str | None = field(default=None, repr=False)
+    """See NewRun. None: its caller showed none, or it has ended."""
 
     @property
     def lease(self) -> Lease:
@@ -123,6 +125,8 @@ class NewRun:
     """The tick of a cron that this run is: it becomes a run once."""
     watched_by: str | None = None
     """The process that will read the run wherever it is executed; see RelayStore."""
+    token: str | None = field(default=None, repr=False)
+    """The token that its caller showed, sealed: nothing but who executes the run makes sense of the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

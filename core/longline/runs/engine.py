@@ -5,6 +5,7 @@ import logging
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import orjson
@@ -21,8 +22,10 @@ from longline.models.threads import RunFailure, ThreadState, ThreadStatus
 from longline.runs.containment import contain, enter_run
 from longline.runs.control import RunControl, Stopped
 from longline.runs.execution import Execution, GraphRunner, GraphUse, describe_state
-from longline.runs.failures import describe_cancel, describe_failure
+from longline.runs.failures import describe_cancel, describe_failure, loggable
 from longline.runs.recorders import EndRecorders
+from longline.runs.scrubbing import Scrub
+from longline.runs.shown import scrub
 from longline.runs.stream_modes import StreamPart
 from longline.runs.voice import Voice
 from longline.storage.protocols import Storage
@@ -52,7 +55,8 @@ class Engine:
     ) -> None:
         self._max_attempts = max_attempts
         self._storage = storage
-        self.runner = GraphRunner(graphs, storage, vault, items)
+        self._vault = vault
+        self.runner = GraphRunner(graphs, storage, vault, items, clock)
         self.voice = voice
         self._recorders = recorders
         self._clock = clock
@@ -103,8 +107,9 @@ class Engine:
         except LeaseLostError:
             raise
         except Exception as fault:
-            logger.exception("run end not told", extra={"run_id": run.run_id})
-            failure = describe_failure(fault)
+            shown = loggable(fault, self._scrub_of(run))
+            logger.exception("run end not told", extra={"run_id": run.run_id}, exc_info=shown)
+            failure = describe_failure(fault, self._scrub_of(run))
             left = _ended(None, ThreadStatus.ERROR, failure)
             outcome = RunOutcome(status=RunStatus.ERROR, state=left, keep_values=True, failure=failure)
             return outcome, RunEnd(status=RunStatus.ERROR, failure=failure)
@@ -134,11 +139,11 @@ class Engine:
         return outcome, RunEnd(status=RunStatus.SUCCESS, result=execution.result)
 
     async def _failed(self, attempt: "_Attempt", run: Run, error: BaseException) -> tuple[RunOutcome, RunEnd]:
-        failure = describe_failure(error)
+        failure = describe_failure(error, self._scrub_of(run))
         logger.warning(
             "run failed",
             extra={"run_id": run.run_id, "error": failure.error},
-            exc_info=error if not isinstance(error, StorageError) else None,
+            exc_info=loggable(error, self._scrub_of(run)) if not isinstance(error, StorageError) else None,
         )
         try:
             await attempt.say_failure(failure)
@@ -148,6 +153,9 @@ class Engine:
         left = _ended(state, ThreadStatus.ERROR, failure)
         outcome = RunOutcome(status=RunStatus.ERROR, state=left, keep_values=state is None, failure=failure)
         return outcome, RunEnd(status=RunStatus.ERROR, failure=failure)
+
+    def _scrub_of(self, run: Run) -> Scrub:
+        return partial(scrub, self._vault, run)
 
     async def _cancelled(self, run: Run, request: CancelRequest) -> tuple[RunOutcome, RunEnd]:
         failure = describe_cancel(request)

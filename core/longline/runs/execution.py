@@ -1,12 +1,16 @@
 """One claimed run: its graph is bound, streamed and looked at. Says what happened; stores nothing itself."""
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from longline.auth.kept_token import open_token
 from longline.auth.secrets import Vault
+from longline.clock import Clock
 from longline.encoding import encode
 from longline.graphs.binding import GraphUser
 from longline.graphs.factories import AccessContext, FactoryCall
@@ -15,17 +19,22 @@ from longline.graphs.registry import GraphRegistry
 from longline.models.json import JsonObject, JsonValue, as_object
 from longline.models.runs import Lease, Run, RunSpec
 from longline.models.threads import ThreadState, ThreadStatus
+from longline.runs.scrubbing import error_scrubber
+from longline.runs.shown import has_secrets, scrub
 from longline.runs.stream_modes import PartEncoder, StreamPart, graph_modes
 from longline.storage.protocols import Storage
 from longline.storage.retention import StateWrites
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.pregel import Pregel
     from langgraph.types import Command, StateSnapshot
 
     Graph = Pregel[Any, Any, Any, Any]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +45,19 @@ class GraphUse:
     access: AccessContext
     config: JsonObject
     context: JsonObject | None = None
+    token: str | None = field(default=None, repr=False)
+    """The token of a run's caller: for what executes the run, and for nothing that only looks at its graph."""
 
 
 class GraphRunner:
     """Opens graphs with their configuration, storage and secrets in place."""
 
-    def __init__(self, graphs: GraphRegistry, storage: Storage, vault: Vault, items: ItemFaces) -> None:
+    def __init__(self, graphs: GraphRegistry, storage: Storage, vault: Vault, items: ItemFaces, clock: Clock) -> None:
         self._graphs = graphs
         self._storage = storage
         self._vault = vault
         self._items = items
+        self._clock = clock
 
     async def state_writes(self, thread_id: str) -> StateWrites:
         """What a state update of a thread writes, to be stored as one."""
@@ -70,11 +82,13 @@ class GraphRunner:
             saver = await self._storage.checkpointer(lease)
         configurable = use.config.get("configurable")
         known = configurable if isinstance(configurable, dict) else {}
-        opened: dict[str, object] = self._vault.open_as_handles(known)
+        opened: dict[str, object] = {**self._vault.open_as_handles(known), **self._token_of(use, lease)}
         found = opened.get("langgraph_auth_user")
         if isinstance(found, dict):
             opened["langgraph_auth_user"] = GraphUser(found)
         config: Any = {**use.config, "configurable": opened, "run_name": use.graph_id}
+        if "metadata" in config:  # goes into checkpoints, and to whoever traces the run
+            config["metadata"] = self._vault.hide(as_object(config["metadata"]))
         context = self._vault.open_in_clear(use.context) if use.context is not None else None
         for_factory: Any = {**config, "configurable": {**opened, "__is_for_execution__": lease is not None}}
         user = opened.get("langgraph_auth_user")
@@ -82,6 +96,19 @@ class GraphRunner:
         call = FactoryCall(access=use.access, config=for_factory, context=context, store=store, user=user)
         async with self._graphs.open(use.graph_id, call, checkpointer=saver) as graph:
             yield graph, config, context
+
+    def guards(self, run: Run) -> "list[BaseCallbackHandler]":
+        """Callbacks for the run: they keep its secrets out of its errors. None where it has no secrets."""
+        return [error_scrubber(partial(scrub, self._vault, run))] if has_secrets(self._vault, run) else []
+
+    def _token_of(self, use: GraphUse, lease: Lease | None) -> dict[str, object]:
+        """The caller's token as configurable values. One that cannot be used is missing, and the log says so."""
+        if use.token is None or lease is None:
+            return {}
+        kept = open_token(use.token, self._vault, self._clock())
+        if kept.secret is None:
+            logger.warning("caller token not usable", extra={"run_id": lease.run_id, "reason": kept.fault})
+        return kept.configurable
 
 
 class Execution:
@@ -103,10 +130,19 @@ class Execution:
         """Run the graph from its input, or, after a crash, from its last checkpoint. Raises what the graph raises."""
         spec, lease = self._run.spec, self._run.lease
         config = {**spec.config, "metadata": {**as_object(spec.config.get("metadata")), "run_attempt": lease.attempt}}
-        use = GraphUse(graph_id=spec.graph_id, access="threads.create_run", config=config, context=spec.context)
+        use = GraphUse(
+            graph_id=spec.graph_id,
+            access="threads.create_run",
+            config=config,
+            context=spec.context,
+            token=self._run.token,
+        )
         async with self._runner.open(use, lease=lease, has_checkpoints=not spec.temporary) as opened:
             graph, bound, context = opened
+            keys = sorted(key for key in bound["configurable"] if not key.startswith("__"))
+            logger.info("graph bound", extra={"run_id": lease.run_id, "graph_id": spec.graph_id, "keys": keys})
             bound["run_id"] = UUID(lease.run_id)
+            bound["callbacks"] = self._runner.guards(self._run)
             given = await self._input(graph, bound)
             encoder = PartEncoder(spec.stream_modes)
             items = (

@@ -1,10 +1,8 @@
 """Assistants, as a principal may see and change them. Secrets in their configuration are sealed in and hidden out."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from longline.auth.access import Access, Action
 from longline.auth.principal import SYSTEM, Principal
@@ -12,10 +10,13 @@ from longline.auth.secrets import Vault
 from longline.clock import Clock
 from longline.errors import (
     AlreadyExistsError,
-    ContextAndConfigurableError,
+    BrokenAgentError,
     ForbiddenError,
+    LonglineError,
+    MirrorError,
     NotFoundError,
     ProtectedError,
+    SourceAwayError,
     UnknownAssistantNameError,
 )
 from longline.graphs.binding import look_config
@@ -26,7 +27,11 @@ from longline.models.filters import EVERYTHING, Filter, all_of, pairs_in
 from longline.models.json import JsonObject, JsonValue, as_object
 from longline.models.pages import Page
 from longline.runs.execution import GraphRunner, GraphUse
+from longline.services.graph_assistants import ensure_graph_assistants, is_by_server
+from longline.services.mirror_store import MAKER, SERVER, SYNC_ERROR
+from longline.services.mirroring import Mirrors
 from longline.services.narrowing import narrowing
+from longline.services.pairing import paired
 from longline.storage.protocols import AssistantStore
 
 if TYPE_CHECKING:
@@ -35,12 +40,6 @@ if TYPE_CHECKING:
     from langgraph.pregel import Pregel
 
     OpenGraph = AbstractAsyncContextManager[tuple[Pregel[Any, Any, Any, Any], Any, Any]]
-
-
-logger = logging.getLogger(__name__)
-
-_MAKER: Final = "created_by"
-_SERVER: Final = "system"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +66,7 @@ class AssistantService:
         graphs: GraphRegistry,
         runner: GraphRunner,
         access: Access,
+        mirrors: Mirrors,
         vault: Vault,
         clock: Clock,
     ) -> None:
@@ -74,42 +74,19 @@ class AssistantService:
         self._graphs = graphs
         self._runner = runner
         self._access = access
+        self._mirrors = mirrors
         self._vault = vault
         self._clock = clock
 
     async def ensure_graph_assistants(self) -> None:
-        """One assistant for every graph, made by the server at its start if it is not there; each a little younger than
-        the one before, so that lists by age have the order of the graphs."""
-        start = self._clock()
-        for number, graph_id in enumerate(self._graphs.graph_ids):
-            now = start + timedelta(microseconds=number)
-            assistant = Assistant(
-                assistant_id=graph_assistant_id(graph_id),
-                graph_id=graph_id,
-                name=graph_id,
-                description=self._graphs.definition(graph_id).description,
-                config={},
-                context={},
-                metadata={_MAKER: _SERVER},
-                version=1,
-                created_at=now,
-                updated_at=now,
-            )
-            try:
-                await self._store.create(assistant)
-            except AlreadyExistsError:  # from an earlier start, or from another server that starts now
-                await self._look_at(assistant.assistant_id, graph_id)
-
-    async def _look_at(self, assistant_id: str, graph_id: str) -> None:
-        """The ids of graphs' own assistants are known before there is the graph: somebody may have taken one."""
-        if not _is_by_server(await self._store.get(assistant_id)):
-            logger.warning("assistant of a graph belongs to a caller", extra={"graph_id": graph_id})
+        """See graph_assistants."""
+        await ensure_graph_assistants(self._store, self._graphs, self._clock)
 
     async def create(self, principal: Principal, new: NewAssistant) -> Assistant:
         """Store a new assistant, or find the one that is there with `do_nothing`. Raises UnknownGraphError,
         GraphLoadError, AlreadyExistsError (for anybody's id), ContextAndConfigurableError, ForbiddenError."""
         self._graphs.require(new.graph_id)
-        config, context = _mirrored(new.config, new.context)
+        config, context = paired(new.config, new.context)
         assistant_id = new.assistant_id or new_id()
         value: JsonObject = {
             "assistant_id": assistant_id, "graph_id": new.graph_id, "config": config, "context": context,
@@ -117,6 +94,9 @@ class AssistantService:
             "if_exists": new.if_exists,
         }  # fmt: skip
         visible = await self._access.decide(principal, Action("assistants", "create"), value)
+        mirror = await self._mirror_of(principal, value)
+        if mirror is not None:
+            return mirror
         now = self._clock()
         assistant = Assistant(
             assistant_id=assistant_id,
@@ -137,6 +117,28 @@ class AssistantService:
                 raise
             return await self._existing(principal, assistant.assistant_id, visible)
 
+    async def _mirror_of(self, principal: Principal, value: JsonObject) -> Assistant | None:
+        """The mirror of the agent that a new assistant stands for, if it stands for one. While its source cannot be
+        asked and there is no mirror, the assistant is marked instead, and the agent mirrored at its next use."""
+        found = self._mirrors.reference(as_object(value.get("metadata")))
+        if found is None:
+            return None
+        source, key = found
+        away: LonglineError | None = None
+        try:
+            is_there = await self._mirrors.ask(source, key) is not None
+        except (SourceAwayError, BrokenAgentError) as error:
+            is_there, away = True, error
+        try:
+            if is_there:
+                return self._shown(await self._find(principal, source.id_of(key)))
+        except NotFoundError:  # not mirrored yet, or another organisation's
+            pass
+        if away is None:
+            raise NotFoundError("agent", key)
+        value["metadata"] = {**as_object(value.get("metadata")), SYNC_ERROR: str(away)}
+        return None
+
     async def get(self, principal: Principal, assistant_id: str) -> Assistant:
         """The assistant. Raises NotFoundError, ForbiddenError."""
         visible = await self._may(principal, "read", assistant_id)
@@ -148,9 +150,9 @@ class AssistantService:
         assistant_id = self.id_of(name)
         if self._is_graphs_own(assistant_id):  # whoever may run anything may run a graph: rules are asked about the run
             assistant = await self._store.get(assistant_id)
-            if _is_by_server(assistant):
+            if is_by_server(assistant):
                 return assistant
-        return await self._find(principal, assistant_id)
+        return await self._find(principal, await self._mirrors.use(assistant_id))
 
     def id_of(self, name: str) -> str:
         """The id of an assistant, there or not: its UUID itself, or that of a graph's own. Raises
@@ -169,7 +171,7 @@ class AssistantService:
             "offset": query.offset,
         }  # fmt: skip
         visible = await self._access.decide(principal, Action("assistants", "search"), value)
-        visible = all_of(query.visible, visible, narrowing(value, pairs_in(query.metadata)))
+        visible = all_of(query.visible, visible, narrowing(value, pairs_in(query.metadata)), self._mirrors.present)
         page = await self._store.search(replace(query, visible=visible))
         return Page([self._shown(assistant) for assistant in page.items], page.total)
 
@@ -181,8 +183,9 @@ class AssistantService:
                              "context": change.context, "metadata": dict(change.metadata or {}),
                              "name": change.name}  # fmt: skip
         visible = await self._access.decide(principal, Action("assistants", "update"), value)
+        await self._require_own(principal, assistant_id)
         if change.config is not None or change.context is not None:
-            config, context = _mirrored(change.config, change.context)
+            config, context = paired(change.config, change.context)
             old = await self._store.get(assistant_id, visible=visible)
             sealed = self._vault.seal(config, old.config), self._vault.seal(context, old.context)
             change = replace(change, config=sealed[0], context=sealed[1])
@@ -193,6 +196,7 @@ class AssistantService:
     async def delete(self, principal: Principal, assistant_id: str) -> None:
         """Remove it with all versions. Raises NotFoundError, ProtectedError for a graph's own, ForbiddenError."""
         visible = await self._may(principal, "delete", assistant_id)
+        await self._require_own(principal, assistant_id)
         if self._is_graphs_own(assistant_id):
             raise ProtectedError("assistant", assistant_id)
         await self._store.delete(assistant_id, visible=visible)
@@ -214,6 +218,7 @@ class AssistantService:
     async def set_latest(self, principal: Principal, assistant_id: str, version: int) -> Assistant:
         """Make a version current. Raises NotFoundError, VersionNotFoundError, ForbiddenError."""
         visible = await self._may(principal, "update", assistant_id)
+        await self._require_own(principal, assistant_id)
         return self._shown(await self._store.set_latest(assistant_id, version, at=self._clock(), visible=visible))
 
     async def open_graph(self, principal: Principal, name: str) -> "OpenGraph":
@@ -240,7 +245,19 @@ class AssistantService:
     async def _may(self, principal: Principal, verb: str, assistant_id: str) -> Filter:
         if principal is SYSTEM:
             return EVERYTHING
-        return await self._access.decide(principal, Action("assistants", verb), {"assistant_id": assistant_id})
+        visible = await self._access.decide(principal, Action("assistants", verb), {"assistant_id": assistant_id})
+        return all_of(visible, self._mirrors.present)
+
+    async def _require_own(self, principal: Principal, assistant_id: str) -> None:
+        """A mirror that the caller sees is changed where its agent is. Raises ForbiddenError."""
+        if not self._mirrors.sources or principal is SYSTEM:
+            return
+        try:
+            assistant = await self._find(principal, assistant_id)
+        except (NotFoundError, ForbiddenError):
+            return  # whoever may not see it learns nothing
+        if self._mirrors.is_mirror(assistant):
+            raise MirrorError(assistant_id)
 
     def _shown(self, assistant: Assistant) -> Assistant:
         return replace(
@@ -248,26 +265,9 @@ class AssistantService:
         )
 
 
-def _is_by_server(assistant: Assistant) -> bool:
-    return assistant.metadata.get(_MAKER) == _SERVER
-
-
 def _by_callers(principal: Principal, metadata: JsonValue) -> JsonObject:
     """Metadata as a caller may write it. Only the server makes assistants that are everybody's."""
     given = as_object(metadata)
-    if principal.is_authenticated and given.get(_MAKER) == _SERVER:
-        return {key: value for key, value in given.items() if key != _MAKER}
+    if principal.is_authenticated and given.get(MAKER) == SERVER:
+        return {key: value for key, value in given.items() if key != MAKER}
     return given
-
-
-def _mirrored(config: JsonObject | None, context: JsonObject | None) -> tuple[JsonObject, JsonObject]:
-    """Configurable values and context are two names for one thing: each stands for the other where one is missing."""
-    config = dict(config or {})
-    configurable = config.get("configurable")
-    if configurable and context:
-        if configurable != context:
-            raise ContextAndConfigurableError
-        return config, context
-    if context:
-        return {**config, "configurable": context}, context
-    return config, as_object(configurable)

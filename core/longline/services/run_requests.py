@@ -63,7 +63,7 @@ def run_spec(
         context=vault.seal(request.context) if request.context is not None else None,
         metadata=request.metadata,
         injected=_sealed(injected, vault),
-        is_secret=vault.is_secret,
+        strip=vault.strip,
     )
     metadata = merged.config["metadata"]
     config = {**merged.config, "metadata": vault.seal(metadata) if isinstance(metadata, dict) else {}}

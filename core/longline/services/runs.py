@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from longline.auth.access import Access, Action
+from longline.auth.kept_token import keep_token
 from longline.auth.principal import Principal
 from longline.auth.secrets import Vault
 from longline.auth.urls import UrlPolicies
@@ -137,7 +138,7 @@ class RunService:
             now=self._clock(),
             ttl=self._default_ttl,
         )
-        return made, visible
+        return replace(made, token=keep_token(principal, self._vault)), visible
 
     async def _enqueue(self, new: NewRun, visible: Filter) -> Run:
         """Shielded: a caller that goes away in the middle must not leave a claimed run that nobody executes."""

@@ -16,6 +16,7 @@ from longline.services.collections import Collections
 from longline.services.cron_ticks import CronTicker
 from longline.services.crons import CronService
 from longline.services.items import ItemService
+from longline.services.mirroring import Mirrors
 from longline.services.retention import RetentionService
 from longline.services.runs import RunService
 from longline.services.thread_streams import ThreadStreamService
@@ -32,6 +33,8 @@ class Server:
     version: str
     settings: Settings
     assistants: AssistantService
+    mirrors: Mirrors
+    """Agents that are defined elsewhere (`register_assistant_sources`)."""
     threads: ThreadService
     thread_streams: ThreadStreamService
     runs: RunService
@@ -59,9 +62,15 @@ class Server:
     LOCAL where authentication is off. Raises UnauthenticatedError."""
     is_authenticated: bool
     """Whether callers must show who they are. If not, everyone is LOCAL."""
-    knows_organizations: bool
-    """Whether anybody here can tell which organisations a caller belongs to (`Principal.organizations`)."""
+    find_organizations: Callable[[], bool]
+    """What `knows_organizations` asks."""
     protocols: Callable[[], Sequence[ServedProtocol]]
     """What is served, by path; nothing while the server is put together."""
     describe: Callable[[], Mapping[str, JsonObject]]
     """What the plugins say about the server (`describe_server`), by section."""
+
+    @property
+    def knows_organizations(self) -> bool:
+        """Whether anybody here can tell which organisations a caller belongs to (`Principal.organizations`). As it is
+        configured, until authenticators have looked, which they do when the server opens."""
+        return self.find_organizations()

@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from longline.errors import LonglineError
 from longline.models.json import JsonObject
 
 
@@ -57,30 +56,8 @@ class SyncTimes:
     """The pause between listings."""
 
 
-class SourceAwayError(LonglineError):
-    """The source cannot be asked now. `reason` holds no password."""
-
-    code = "source_away"
-
-    def __init__(self, source: str, reason: str) -> None:
-        super().__init__(f"{source} cannot be asked: {reason}")
-        self.source = source
-        self.reason = reason
-
-
-class BrokenAgentError(LonglineError):
-    """The source has the agent, and what it says of it cannot be used."""
-
-    code = "broken_agent"
-
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(f"agent {key!r} cannot be used: {reason}")
-        self.key = key
-        self.reason = reason
-
-
 class AssistantSource(Protocol):
-    """A place where agents are defined. Every method but `reference` and `key_of` may raise SourceAwayError."""
+    """A place where agents are defined. Every method that asks somebody may raise SourceAwayError (longline.errors)."""
 
     @property
     def name(self) -> str:
@@ -109,6 +86,14 @@ class AssistantSource(Protocol):
 
     def key_of(self, assistant_id: str) -> str | None:
         """The key of the agent whose mirror would have this id; None if no agent could. Nobody is asked."""
+        ...
+
+    def id_of(self, key: str) -> str:
+        """The id that the mirror of this agent has, whether there is one or not: the reverse of `key_of`."""
+        ...
+
+    def lists(self, agent: SourcedAssistant) -> bool:
+        """Whether its listing would have this agent: it is in the scope."""
         ...
 
     async def list(self) -> Listing:

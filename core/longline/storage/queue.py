@@ -47,6 +47,9 @@ class RunQueue(Protocol):
     Each claim takes the next turn of its thread, in the same transaction; so does the end of a run that never started.
     Turns of a thread are never used twice, whatever is deleted.
 
+    A run keeps the token that came with it (`NewRun.token`) through every claim and release. Whatever ends the run
+    takes it away in the same transaction: no run of a terminal status has one.
+
     Leases run by the clock of the storage. A lease that ran out may be renewed by its owner as long as nobody has
     claimed the run.
     """

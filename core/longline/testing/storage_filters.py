@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from longline.ids import new_id
 from longline.models.assistants import AssistantQuery
-from longline.models.filters import AllOf, AnyOf, ContainsAll, Equals, Filter, matches
+from longline.models.filters import AllOf, AnyOf, ContainsAll, Equals, Filter, Missing, matches
 from longline.models.json import JsonObject, JsonValue
 from longline.models.threads import ThreadQuery, ThreadState, ThreadStatus
 from longline.storage.protocols import Storage
@@ -60,7 +60,7 @@ def _cases(draw: st.DrawFn) -> tuple[list[JsonObject], Filter]:
     contains = st.builds(ContainsAll, _KEYS, st.lists(_SCALARS, max_size=2).map(tuple))
     listed = member.map(lambda pair: ContainsAll(pair[0], tuple(pair[1]) if isinstance(pair[1], list) else (pair[1],)))
     filters = st.recursive(
-        equals | contains | listed,
+        equals | contains | listed | member.map(lambda pair: Missing(pair[0])),
         lambda inner: (
             st.lists(inner, max_size=3).map(lambda parts: AllOf(tuple(parts)))
             | st.lists(inner, max_size=3).map(lambda parts: AnyOf(tuple(parts)))

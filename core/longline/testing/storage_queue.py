@@ -3,7 +3,10 @@
 from longline.testing.storage_admission import RunAdmissionContract
 from longline.testing.storage_claims import LeaseContract, RunClaimContract
 from longline.testing.storage_endings import RunCancelContract, RunFinishContract
+from longline.testing.storage_tokens import RunTokenContract
 
 
-class RunQueueContract(RunAdmissionContract, RunClaimContract, LeaseContract, RunFinishContract, RunCancelContract):
+class RunQueueContract(
+    RunAdmissionContract, RunClaimContract, LeaseContract, RunFinishContract, RunCancelContract, RunTokenContract
+):
     """All that a queue of runs promises."""

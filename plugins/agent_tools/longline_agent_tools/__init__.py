@@ -4,18 +4,27 @@ from collections.abc import Sequence
 from functools import partial
 
 from longline import hookimpl
+from longline.auth.urls import UrlPolicy
 from longline.graphs.definition import GraphDefinition
+from longline.services.server import Server
 from longline.settings import Settings, SettingsSection
+from longline.tasks import BackgroundTask
 from longline.tools.tool import Tool, ToolRegistry
 from longline_agent_tools.calculate import CALCULATE
 from longline_agent_tools.current_time import CURRENT_TIME
 from longline_agent_tools.definition import load_agent
+from longline_agent_tools.mcp_servers import mcp_servers_of
 from longline_agent_tools.settings import AgentToolsSettings
 
 
 @hookimpl
 def register_settings() -> Sequence[SettingsSection]:
     return (SettingsSection("agent_tools", AgentToolsSettings),)
+
+
+@hookimpl
+def register_url_policies(settings: Settings) -> Sequence[UrlPolicy]:
+    return (settings.section(AgentToolsSettings).mcp_policy,)
 
 
 @hookimpl
@@ -29,8 +38,13 @@ def register_graph_sources(settings: Settings, tools: ToolRegistry) -> Sequence[
         GraphDefinition(
             graph_id="agent",
             origin="plugin agent_tools",
-            load=partial(load_agent, settings.section(AgentToolsSettings), tools),
+            load=partial(load_agent, settings.section(AgentToolsSettings), tools, mcp_servers_of(settings)),
             description="An assistant with a model, a prompt and tools of your choice.",
             destinations=frozenset({"base_url", "mcp_config", "rag"}),
         ),
     )
+
+
+@hookimpl
+def register_background_tasks(server: Server) -> Sequence[BackgroundTask]:
+    return (BackgroundTask(name="mcp sessions", run=mcp_servers_of(server.settings).keep),)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from longline_agent_tools.errors import BadAgentConfigError
+from longline_agent_tools.mcp_config import McpConfig
+from longline_agent_tools.rag_config import RagConfig
 
 
 class AgentConfig(BaseModel):
@@ -26,6 +28,14 @@ class AgentConfig(BaseModel):
         None, alias="apiKeys", description="Keys by their usual names, e.g. OPENAI_API_KEY."
     )
     agent_tools: list[str] | None = Field(None, description="Names of tools. Unset: all of the server's; []: none.")
+    mcp_config: McpConfig | None = Field(None, description="MCP servers whose tools the agent has.")
+    rag: RagConfig | None = Field(None, description="Collections of documents that the agent may search.")
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _handle_is_opened(cls, value: object) -> object:
+        """A URL with a password or a token in it comes as a handle."""
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
 
     @field_validator("model_name", "base_url", "custom_model_name", mode="after")
     @classmethod

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from longline.tools.tool import ToolRegistry
+from longline_agent_tools.mcp_servers import McpServers
 from longline_agent_tools.settings import AgentToolsSettings
 
 if TYPE_CHECKING:
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     MakeAgent = Callable[[RunnableConfig], Awaitable[CompiledStateGraph[Any, Any, Any, Any]]]
 
 
-def load_agent(settings: AgentToolsSettings, tools: ToolRegistry) -> "MakeAgent":
+def load_agent(settings: AgentToolsSettings, tools: ToolRegistry, mcp: McpServers) -> "MakeAgent":
     """The factory `f(config)` that makes the agent of each run."""
     from longline_agent_tools.graph import AgentFactory  # noqa: PLC0415  # LangChain is slow to import
 
-    return AgentFactory(settings, tools).make
+    return AgentFactory(settings, tools, mcp).make

@@ -7,6 +7,7 @@ from longline.errors import InvalidInputError, LonglineError
 
 _LONGEST_SHOWN: Final = 100
 _MOST_SHOWN: Final = 10
+_SHORTEST_SECRET: Final = 4
 
 
 class BadAgentConfigError(InvalidInputError):
@@ -143,3 +144,47 @@ class ModelBusyError(ModelError):
     """The endpoint has had enough requests from this key for now."""
 
     code = "model_busy"
+
+
+class McpMissingError(LonglineError):
+    """Servers are configured, and what talks to them is not installed."""
+
+    code = "mcp_missing"
+
+    def __init__(self) -> None:
+        super().__init__("MCP servers need packages that are not installed; run: pip install 'longline[agent_tools]'")
+
+
+class McpFailedError(LonglineError):
+    """An MCP server, or the way to it, failed. `reason` tells nothing secret."""
+
+    code = "mcp_failed"
+
+    def __init__(
+        self, reason: str, *, may_have_run: bool = False, is_broken: bool = False, status: int | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_broken = is_broken
+        """Whether the connection is what failed."""
+        self.may_have_run = may_have_run
+        """Whether the server may have done what it was asked for."""
+        self.status = status
+        """The HTTP status it answered with, if that is what failed."""
+
+    def without(self, secrets: Iterable[str]) -> "McpFailedError":
+        """The same, with `***` for what the server was shown: it may have quoted it."""
+        reason = self.reason
+        for secret in secrets:
+            reason = reason.replace(secret, "***") if len(secret) >= _SHORTEST_SECRET else reason
+        return McpFailedError(reason, may_have_run=self.may_have_run, is_broken=self.is_broken, status=self.status)
+
+
+class RagFailedError(LonglineError):
+    """A server of documents, or the way to it, failed. `reason` tells nothing secret."""
+
+    code = "rag_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from longline.auth.secret_urls import hide_in_url
 from longline_agent_tools.configuration import AgentConfig
 from longline_agent_tools.errors import BadModelNameError, ModelKeyMissingError, UnsendableKeyError
 from longline_agent_tools.model_names import ModelName, check_base_url, describe_endpoint, parse_model_name
@@ -36,7 +37,7 @@ class ModelChoice:
     max_tokens: int | None = None
     key: SecretStr | None = field(default=None, repr=False, compare=False)
     is_private: bool = False
-    """Whether the key came with the run's configuration: then nothing made with it is kept for other runs."""
+    """Whether a key came with the run's configuration: then nothing made with it is kept for other runs."""
 
     @property
     def name(self) -> str:
@@ -106,7 +107,7 @@ def _openai(config: AgentConfig, settings: AgentToolsSettings, model: str) -> Mo
         temperature=config.temperature,
         max_tokens=config.max_tokens,
         key=_sendable(given or operators or NO_KEY),
-        is_private=given is not None,
+        is_private=given is not None or _holds_secret(theirs),
     )
 
 
@@ -122,7 +123,7 @@ def _other(config: AgentConfig, name: ModelName) -> ModelChoice:
         temperature=config.temperature,
         max_tokens=config.max_tokens,
         key=_sendable(key) if key is not None else None,
-        is_private=given is not None,
+        is_private=given is not None or _holds_secret(base_url),
     )
 
 
@@ -130,6 +131,10 @@ def _given_key(config: AgentConfig, provider: str) -> SecretStr | None:
     """The key that the configuration brings: next to a base_url its own one comes first, else the provider's."""
     named = config.key_named(_KEY_NAMES.get(provider, f"{provider.upper()}_API_KEY"))
     return (config.own_key or named) if config.base_url else (named or config.own_key)
+
+
+def _holds_secret(url: str | None) -> bool:
+    return url is not None and hide_in_url(url) != url
 
 
 def _sendable(key: SecretStr) -> SecretStr:

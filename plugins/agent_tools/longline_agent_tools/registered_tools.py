@@ -3,16 +3,16 @@
 import json
 import logging
 from collections.abc import Iterable
-from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langchain_core.tools import BaseTool, ToolException
 from langgraph.errors import GraphBubbleUp
 
 from longline.errors import LonglineError
 from longline.graphs.binding import principal_of
 from longline.models.json import JsonObject, JsonValue
 from longline.tools.tool import Tool, ToolContext, ToolRegistry
+from longline_agent_tools.arguments import ArgumentsAsOne
 from longline_agent_tools.errors import UnknownToolsError
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def adapt_tool(tool: Tool) -> BaseTool:
             raise ToolException(f"the tool failed: {type(error).__name__}") from error  # noqa: TRY003  # LangChain's class
         return _as_text(result)
 
-    return _ArgumentsAsOne(
+    return ArgumentsAsOne(
         name=tool.name, description=tool.description, args_schema=tool.schema, coroutine=call, handle_tool_error=True
     )
 
@@ -59,17 +59,6 @@ def context_of(config: RunnableConfig) -> ToolContext:
         run_id=_text_or_none(configurable.get("run_id")),
         thread_id=_text_or_none(configurable.get("thread_id")),
     )
-
-
-class _ArgumentsAsOne(StructuredTool):
-    """Hands the arguments over as one object, so that a tool may call one of them `config`."""
-
-    def _to_args_and_kwargs(
-        self,
-        tool_input: str | dict[str, Any],
-        tool_call_id: str | None,  # noqa: ARG002  # LangChain's signature
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return (), {"arguments": tool_input if isinstance(tool_input, dict) else {}}
 
 
 def _as_text(result: JsonValue) -> str:

@@ -3,11 +3,12 @@
 from pydantic import Field, SecretStr, field_validator
 
 from longline.errors import InvalidInputError
-from longline.settings import SettingsModel
+from longline_agent_tools.mcp_settings import McpSettings
 from longline_agent_tools.model_names import check_base_url, parse_model_name
+from longline_agent_tools.rag_settings import RagSettings
 
 
-class AgentToolsSettings(SettingsModel):
+class AgentToolsSettings(McpSettings):
     """Which model answers where an assistant names none, and how the agent behaves by default."""
 
     model_name: str = Field(
@@ -36,6 +37,7 @@ class AgentToolsSettings(SettingsModel):
     max_steps: int = Field(100, ge=2, description="Model calls and rounds of tools after which a run is stopped.")
     cached_agents: int = Field(64, ge=1, le=10_000, description="How many compiled agents are kept for the next run.")
     demo_word_seconds: float = Field(0.004, ge=0, le=1, description="Seconds between words that `demo:` streams.")
+    rag: RagSettings = Field(RagSettings(), description="Retrieval: collections that agents search over HTTP.")
 
     @field_validator("openai_base_url")
     @classmethod

@@ -25,7 +25,7 @@ _FORMATS: Final = "prometheus, json"
 def build_mount(server: Server, settings: MetricsSettings, instruments: Instruments) -> ProtocolMount:
     """The metrics at their path. The server asks for credentials, unless they are public or have a token of their own,
     which the app asks for."""
-    is_open = settings.public or bool(settings.token.get_secret_value())
+    is_open = settings.public is not False or bool(settings.token.get_secret_value())
     return ProtocolMount(
         path=settings.path,
         app=MetricsApp(Reports(server, instruments), settings),
@@ -89,7 +89,8 @@ class MetricsApp:
 
 def _refuse(error: LonglineError) -> ASGIApp:
     if isinstance(error, UnauthenticatedError):
-        return json_response(401, {"detail": str(error)}, [(b"www-authenticate", b"Bearer")])
+        challenge = error.challenge.encode("latin-1")
+        return json_response(401, {"detail": str(error)}, [(b"www-authenticate", challenge)])
     if isinstance(error, BodyTooLargeError):
         return json_response(413, {"detail": str(error)})
     return json_response(503, {"detail": "credentials cannot be checked just now"})

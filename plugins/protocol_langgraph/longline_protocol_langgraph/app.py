@@ -25,8 +25,8 @@ from longline_protocol_langgraph.settings import LangGraphApiSettings
 
 _PAGES: Final = {"docs": "/docs", "openapi": "/openapi.json"}
 """What the front page shows of this protocol, as far as it is served."""
-PUBLIC_PATHS: Final = frozenset({"/", "/docs", "/health", "/ready", "/ok", "/info", TOKEN_PATH})
-"""What needs no credentials. The page at /docs has no secrets in it, and is where its reader enters theirs.
+PUBLIC_PATHS: Final = frozenset({"/", "/docs", "/openapi.json", "/health", "/ready", "/ok", "/info", TOKEN_PATH})
+"""What needs no credentials. The pages at /docs have no secrets in them, and are where their reader enters theirs.
 The token of a link for feedback is a secret by itself."""
 
 

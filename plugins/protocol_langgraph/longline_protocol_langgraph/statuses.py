@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from longline.errors import LonglineError, StorageError, UnauthenticatedError
+from longline.errors import IdentityAwayError, LonglineError, StorageError, UnauthenticatedError
 from longline_protocol_langgraph.custom_auth.errors import HandlerForbiddenError, HandlerUnauthenticatedError
 
 STATUSES: Final[Mapping[str, int]] = {
@@ -40,7 +40,10 @@ STATUSES: Final[Mapping[str, int]] = {
     "invalid_label": 422,
     "graph_unavailable": 424,
     "embedding_failed": 424,
+    "broken_agent": 502,
+    "source_away": 502,
     "encryption_failed": 503,
+    "identity_unavailable": 503,
     "storage_unavailable": 503,
 }
 """What is not here is a fault of the server: 500, and a line in the log."""
@@ -102,6 +105,7 @@ _TEXTS: Final[Mapping[str, Callable[[Any], str]]] = {
     "version_not_found": lambda error: f"Version {error.version} not found for assistant {error.assistant_id}",
     "url_refused": lambda error: f"{error.purpose.capitalize()} host blocked: {error.reason}",
     "encryption_failed": lambda _: "What is stored cannot be decrypted or encrypted: the keys do not fit",
+    "identity_unavailable": lambda _: "Credentials cannot be checked now",
     "storage_unavailable": lambda _: "Storage unavailable",
 }
 
@@ -130,6 +134,6 @@ def headers_of(error: LonglineError) -> Mapping[str, str]:
     """The headers that go with the status."""
     if isinstance(error, HandlerForbiddenError | HandlerUnauthenticatedError):
         return error.headers
-    if isinstance(error, StorageError):
+    if isinstance(error, StorageError | IdentityAwayError):
         return RETRY
-    return {"www-authenticate": "Bearer"} if isinstance(error, UnauthenticatedError) else {}
+    return {"www-authenticate": error.challenge} if isinstance(error, UnauthenticatedError) else {}

@@ -8,7 +8,7 @@ from typing import Literal, LiteralString, TypeAlias
 
 import orjson
 
-from longline.models.filters import AllOf, AnyOf, ContainsAll, Equals, Filter
+from longline.models.filters import AllOf, AnyOf, ContainsAll, Equals, Filter, Missing
 from longline.models.json import JsonObject, JsonValue
 from longline_storage_postgres.rows import can_be_stored
 from longline_storage_postgres.statements import load_statements
@@ -35,9 +35,12 @@ def condition(wanted: Filter, column: Column) -> Condition:
     match wanted:
         case AllOf():
             found = [_contains(pairs, column) for pairs in _merged(wanted)]
-            return _join([*found, *(condition(part, column) for part in _alternatives(wanted))], " AND ", "TRUE")
+            return _join([*found, *(condition(part, column) for part in _others(wanted))], " AND ", "TRUE")
         case AnyOf(parts):
             return _any_of(parts, column)
+        case Missing(key):
+            document = _encoded({key: None}) or "{}"  # a key that cannot be stored is in no document
+            return Condition(_SQL[f"{column}_missing"], (document,))
         case _:
             return _contains(_pair(wanted), column)
 
@@ -51,7 +54,7 @@ def _any_of(parts: Sequence[Filter], column: Column) -> Condition:
     """Parts that are plain pairs go as one list: there may be more of them than a statement takes parameters."""
     plain = [_encoded(_pair(part)) for part in parts if isinstance(part, Equals | ContainsAll)]
     documents = [document for document in plain if document is not None]
-    found = [condition(part, column) for part in parts if isinstance(part, AllOf | AnyOf)]
+    found = [condition(part, column) for part in parts if isinstance(part, Missing | AllOf | AnyOf)]
     if len(documents) > _MANY:
         found.append(Condition(_SQL[f"{column}_contains_one_of"], ("[" + ",".join(documents) + "]",)))
     else:
@@ -83,8 +86,8 @@ def _merged(wanted: AllOf) -> list[JsonObject]:
     return objects
 
 
-def _alternatives(wanted: AllOf) -> list[AnyOf]:
-    return [part for part in _flat(wanted) if isinstance(part, AnyOf)]
+def _others(wanted: AllOf) -> list[Missing | AnyOf]:
+    return [part for part in _flat(wanted) if isinstance(part, Missing | AnyOf)]
 
 
 def _flat(wanted: Filter) -> list[Filter]:

@@ -170,6 +170,7 @@ def run_from_row(row: DictRow) -> Run:
         cancel=cancel_from_row(row),
         failure=failure_from_text(row["failure"]),
         turn=row["turn"],
+        token=row["token"],
     )
 
 
@@ -194,6 +195,7 @@ def run_parameters(new: NewRun) -> dict[str, Parameter]:
         "created_at": new.created_at,
         "not_before": new.not_before,
         "watched_by": new.watched_by,
+        "token": new.token,
     }
 
 
@@ -213,6 +215,7 @@ def new_run_model(new: NewRun) -> Run:
         not_before=instant(new.not_before),
         attempt=0,
         lease_owner=None,
+        token=new.token,
     )
 
 

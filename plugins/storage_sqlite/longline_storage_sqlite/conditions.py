@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import orjson
 
 from longline.errors import LonglineError
-from longline.models.filters import AllOf, AnyOf, ContainsAll, Equals, Filter, matches
+from longline.models.filters import AllOf, AnyOf, ContainsAll, Equals, Filter, Missing, matches
 from longline.models.json import JsonValue
 from longline_storage_sqlite.statements import load_statements
 
@@ -78,6 +78,8 @@ def _translate(wanted: Filter, column: Column) -> Condition:
             return Condition(_SQL[f"{column}_text"], (_encoded(wanted), _path(key), _path(key), value))
         case Equals(key, bool() | None as value) if _PLAIN_KEY.fullmatch(key):
             return Condition(_SQL[f"{column}_kind"], (_path(key), _KINDS[value]))
+        case Missing(key) if _PLAIN_KEY.fullmatch(key):
+            return Condition(_SQL[f"{column}_missing"], (_path(key),))
         case _:
             return _by_function(wanted, column)
 
@@ -107,6 +109,8 @@ def _encode_filter(wanted: Filter) -> list[object]:
             return ["equals", key, value]
         case ContainsAll(key, values):
             return ["contains_all", key, values]
+        case Missing(key):
+            return ["missing", key]
         case AllOf(parts):
             return ["all_of", [_encode_filter(part) for part in parts]]
         case AnyOf(parts):
@@ -130,6 +134,8 @@ def _build_filter(encoded: JsonValue) -> Filter:
             return Equals(key, value)
         case ["contains_all", str() as key, list() as values]:
             return ContainsAll(key, tuple(values))
+        case ["missing", str() as key]:
+            return Missing(key)
         case ["all_of", list() as parts]:
             return AllOf(tuple(_build_filter(part) for part in parts))
         case ["any_of", list() as parts]:

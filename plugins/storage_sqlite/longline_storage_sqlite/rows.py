@@ -162,6 +162,7 @@ def run_from_row(row: sqlite3.Row) -> Run:
         cancel=cancel_from_row(row),
         failure=failure_from_text(row["failure"]),
         turn=row["turn"],
+        token=row["token"],
     )
 
 
@@ -189,6 +190,7 @@ def run_parameters(new: NewRun) -> dict[str, str | int | bytes | None]:
         "attempt": 0,
         "lease_owner": None,
         "lease_expires_at": None,
+        "token": new.token,
     }
 
 
@@ -208,6 +210,7 @@ def new_run_model(new: NewRun) -> Run:
         not_before=instant(micros(new.not_before)),
         attempt=0,
         lease_owner=None,
+        token=new.token,
     )
 
 

@@ -227,6 +227,7 @@ async def test_what_is_no_request_has_no_request_id() -> None:
         (BodyTooLargeError(5), 413),
         (NotFoundError("thing", "x"), 404),
         (ForbiddenError("no"), 403),
+        (IdentityAwayError("who knows?"), 503),
         (LonglineError("what?"), 500),
     ],
 )
@@ -236,6 +237,15 @@ async def test_a_protocol_without_a_form_of_its_own_refuses_plainly(error: Longl
     assert answer.json == {"error": {"code": error.code, "message": str(error)}}
     assert answer.headers["content-length"] == str(len(answer.body))
     assert answer.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
+    assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
+
+
+async def test_a_refusal_may_say_what_is_wrong_with_the_credentials() -> None:
+    class Expired(UnauthenticatedError):
+        challenge = 'Bearer error="invalid_token"'
+
+    answer = await ask(refuse_plainly(Expired()), "GET", "/")
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 
 def mounted_at(prefix: str) -> AppWrapper:

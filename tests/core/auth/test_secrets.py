@@ -24,13 +24,15 @@ SECRET_NAMES = [
     "openAIApiKey", "custom_api_key", "secret", "client_secret", "clientSecret", "secrets", "secret_key",
     "aws_secret_access_key", "password", "db_password", "passwd", "authorization", "Authorization",
     "proxy-authorization", "credentials", "private_key", "privateKey", "private-key", "signing_key", "encryption_key",
-    "cookie", "set-cookie",
+    "cookie", "set-cookie", "headers", "default_headers", "httpHeaders", "auth_header", "Authorization-Header",
+    "mcp_tokens", "apiTokens", "jwt", "supabase_jwt", "bearer", "passphrase", "db_pwd",
 ]  # fmt: skip
 PLAIN_NAMES = [
     "max_tokens", "maxTokens", "max_completion_tokens", "token_count", "tokenizer", "tokens", "model_name",
     "temperature", "key", "keyword", "primary_key", "public_key", "key_name", "passenger", "secretary",
     "authorization_url", "auth_required", "author", "system_prompt", "user_id", "thread_id", "api_keys_url",
-    "credential_type", "x-request-id", "aws_access_key_id", "",
+    "credential_type", "x-request-id", "aws_access_key_id", "header", "headers_count", "prompt_tokens", "stop_tokens",
+    "total_tokens", "keys", "url", "rag_url", "",
 ]  # fmt: skip
 
 
@@ -52,7 +54,7 @@ def test_further_names_come_from_the_settings_in_any_case() -> None:
     assert not vault.is_secret("pins")
 
 
-NAMES = st.sampled_from(["a", "model_name", "servers", "headers", *SECRET_NAMES[:6], "apiKeys", "authorization"])
+NAMES = st.sampled_from(["a", "model_name", "servers", "url", *SECRET_NAMES[:6], "apiKeys", "headers", "Authorization"])
 TEXTS = st.text(alphabet=st.characters(codec="utf-8"), max_size=12)
 SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | TEXTS
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3))

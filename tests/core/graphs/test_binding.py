@@ -8,17 +8,18 @@ from hypothesis import strategies as st
 
 from longline.auth.principal import LOCAL, Principal
 from longline.auth.secrets import Vault
-from longline.graphs.binding import GraphUser, Injected, MergedConfig, merge_config, principal_of, user_of
+from longline.graphs.binding import Injected, MergedConfig, merge_config, user_of
 from longline.graphs.definition import GraphDefinition
 from longline.models.assistants import Assistant
 
 FREE = ["model_name", "system_prompt", "mcp_config", "base_url", "api_key", "lang"]
+TOKENS = "x-team-token"
 SERVERS = [
     "run_id", "thread_id", "graph_id", "assistant_id", "user_id", "langgraph_auth_user", "langgraph_auth_user_id",
     "langgraph_auth_permissions", "langgraph_request_id", "__after_seconds__",
 ]  # fmt: skip
 RESERVED = [*SERVERS, "__pregel_task_id", "__is_for_execution__", "langgraph_auth_anything"]
-NAMES = st.sampled_from([*FREE, *RESERVED])
+NAMES = st.sampled_from([*FREE, *RESERVED, TOKENS])
 VALUES = (
     st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=4) | st.dictionaries(NAMES, st.text(max_size=2))
 )
@@ -46,6 +47,7 @@ PRINCIPALS = st.just(LOCAL) | st.builds(
     organizations=st.lists(st.text(max_size=3), max_size=2).map(tuple),
     claims=st.dictionaries(st.sampled_from(["email", "role", "team"]), VALUES, max_size=2),
     token=st.none() | st.text(max_size=5),
+    token_name=st.none() | st.sampled_from([TOKENS, "lang", "x-foo"]),
 )
 SERVER_VALUES = st.builds(
     Injected,
@@ -102,13 +104,18 @@ def merge(case: dict) -> MergedConfig:
         context=case["context"],
         metadata=case["metadata"],
         injected=case["injected"],
-        is_secret=Vault(None).is_secret,
+        strip=Vault(None).strip,
     )
 
 
 def configurable_of(config: dict) -> dict:
     found = config.get("configurable")
     return found if isinstance(found, dict) else {}
+
+
+def free_of(case: dict) -> list[str]:
+    """The names at which nobody expects the caller's token."""
+    return [name for name in FREE if name != case["injected"].principal.token_name]
 
 
 def without_secrets(values: dict) -> dict:
@@ -153,9 +160,11 @@ def test_of_the_layers_the_highest_that_names_a_value_wins(case) -> None:
     configurable = merge(case).config["configurable"]
     own, theirs = configurable_of(case["own"]), configurable_of(case["theirs"])
     is_redirected = bool(case["destinations"] & {*own, *(case["context"] or {}), *case["injected"].headers})
+    is_elsewhere = is_redirected or bool(case["destinations"] & {*theirs, *case["theirs_context"]})
+    defaults = without_secrets(case["defaults"]) if is_elsewhere else case["defaults"]
     theirs = without_secrets(theirs) if is_redirected else theirs
-    for name in FREE:
-        layers = [layer[name] for layer in (case["defaults"], theirs, own, case["context"] or {}) if name in layer]
+    for name in free_of(case):
+        layers = [layer[name] for layer in (defaults, theirs, own, case["context"] or {}) if name in layer]
         assert (name in configurable) == bool(layers)
         assert configurable.get(name) == (layers[-1] if layers else None)
 
@@ -177,8 +186,26 @@ def test_a_header_that_sets_a_destination_gets_no_secret_of_the_assistant() -> N
 
 @given(CASES)
 def test_only_headers_that_are_nobodys_names_reach_the_graph(case) -> None:
-    headers = case["injected"].headers
+    headers = case["injected"].headers if case["injected"].principal.token_name != "x-foo" else {}
     assert merge(case).config["configurable"].get("x-foo") == headers.get("x-foo")
+
+
+@given(CASES)
+def test_nothing_is_left_where_graphs_expect_the_callers_token(case) -> None:
+    merged = merge(case)
+    for values in (merged.config["configurable"], merged.context or {}):
+        assert case["injected"].principal.token_name not in values
+
+
+def test_a_name_that_is_expected_of_no_caller_is_free() -> None:
+    case = {
+        "defaults": {}, "theirs": {}, "theirs_context": {}, "theirs_metadata": {}, "metadata": {},
+        "own": {"configurable": {TOKENS: "mine"}}, "context": {TOKENS: "mine"}, "destinations": frozenset(),
+        "injected": Injected(run_id="r", thread_id="t", principal=Principal(identity="bob"), request_id="q"),
+    }  # fmt: skip
+    merged = merge(case)
+    assert merged.config["configurable"][TOKENS] == "mine"
+    assert merged.context == {TOKENS: "mine"}
 
 
 @given(CASES)
@@ -192,9 +219,10 @@ def test_the_point_to_start_from_is_all_that_a_checkpoint_says(case) -> None:
 def test_a_runs_context_wins_over_its_assistants(case) -> None:
     theirs, own = case["theirs_context"], case["context"] or {}
     is_redirected = bool(case["destinations"] & {*configurable_of(case["own"]), *own})
-    given_context = {**(without_secrets(theirs) if is_redirected else theirs), **own}
+    overridden = {key: value for key, value in configurable_of(case["own"]).items() if key in theirs}
+    given_context = {**(without_secrets(theirs) if is_redirected else theirs), **overridden, **own}
     context = merge(case).context or {}
-    for name in FREE:
+    for name in free_of(case):
         assert context.get(name) == given_context.get(name)
         assert (name in context) == (name in given_context)
 
@@ -234,10 +262,9 @@ def test_metadata_is_joined_and_names_the_run_that_runs(case) -> None:
     metadata = merge(case).config["metadata"]
     layers = [
         case["theirs_metadata"],
-        {"graph_id": "the-graph", "assistant_id": "the-assistant"},
         case["own"].get("metadata", {}),
         case["metadata"],
-        {"run_id": "the-run"},
+        {"graph_id": "the-graph", "assistant_id": "the-assistant", "run_id": "the-run"},
         {"forked_from": place} if (place := case["injected"].checkpoint.get("checkpoint_id")) else {},
     ]
     assert metadata == {name: value for layer in layers for name, value in layer.items()}
@@ -254,38 +281,3 @@ def test_merging_changes_none_of_its_inputs(case) -> None:
     before = copy.deepcopy(case)
     merge(case)
     assert case == before
-
-
-@given(PRINCIPALS)
-def test_the_caller_is_found_again_in_what_a_run_was_given_but_for_the_token(principal: Principal) -> None:
-    found = principal_of({"langgraph_auth_user": user_of(principal)})
-    assert found == Principal(
-        identity=principal.identity,
-        display_name=principal.display_name,
-        permissions=principal.permissions,
-        organizations=principal.organizations,
-        claims=principal.claims,
-        is_authenticated=principal.is_authenticated,
-    )
-    assert found.token is None
-
-
-def test_claims_cannot_pass_for_the_identity() -> None:
-    claims = {"identity": "root", "permissions": ["all"], "organizations": ["all"], "is_authenticated": False}
-    user = user_of(Principal(identity="ann", claims=claims))
-    assert user == {
-        "identity": "ann",
-        "is_authenticated": True,
-        "display_name": "ann",
-        "permissions": [],
-        "organizations": [],
-    }
-
-
-def test_a_graphs_user_has_the_attributes_of_the_sdks_user() -> None:
-    user = GraphUser(user_of(Principal(identity="ann", permissions=("read",), claims={"team": "x"})))
-    assert (user.identity, user.display_name, user.is_authenticated) == ("ann", "ann", True)
-    assert user.permissions == ["read"]
-    assert user["team"] == "x"
-    assert GraphUser(identity="ann").permissions == []
-    assert GraphUser(identity="ann", permissions="all").permissions == []

@@ -14,6 +14,7 @@ from longline.models.filters import (
     AnyOf,
     ContainsAll,
     Equals,
+    Missing,
     all_of,
     contains,
     matches,
@@ -25,7 +26,9 @@ SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0,
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3))
 OBJECTS = st.dictionaries(KEYS, VALUES, max_size=4)
 CONDITIONS = st.recursive(
-    st.builds(Equals, KEYS, VALUES) | st.builds(ContainsAll, KEYS, st.lists(VALUES, max_size=2).map(tuple)),
+    st.builds(Equals, KEYS, VALUES)
+    | st.builds(ContainsAll, KEYS, st.lists(VALUES, max_size=2).map(tuple))
+    | st.builds(Missing, KEYS),
     lambda inner: (
         st.builds(AllOf, st.lists(inner, max_size=3).map(tuple))
         | st.builds(AnyOf, st.lists(inner, max_size=3).map(tuple))
@@ -145,3 +148,11 @@ def test_comparing_too_many_objects_is_refused_instead_of_done() -> None:
     with pytest.raises(FilterTooWideError):
         matches(Equals("a", [{"n": -1}]), {"a": found * 400})
     assert matches(Equals("a", [{"n": 1}, {"n": 2_999}]), {"a": found})
+
+
+@given(KEYS, OBJECTS)
+def test_what_is_missing_or_null_is_missing(key, metadata) -> None:
+    rest = {name: value for name, value in metadata.items() if name != key}
+    assert matches(Missing(key), rest)
+    assert matches(Missing(key), {**rest, key: None})
+    assert matches(Missing(key), metadata) == (metadata.get(key) is None)

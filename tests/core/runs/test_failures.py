@@ -23,7 +23,7 @@ from longline.runs.failures import describe_cancel, describe_failure
     ],
 )
 def test_a_graphs_own_message_passes_and_the_storages_does_not(error: Exception, failure: RunFailure) -> None:
-    assert describe_failure(error) == failure
+    assert describe_failure(error, str) == failure
 
 
 @pytest.mark.parametrize(("action", "name"), [("interrupt", "UserInterrupt"), ("rollback", "UserRollback")])

@@ -30,14 +30,19 @@ async def test_without_authentication_they_are_open(serve: Serve) -> None:
         assert await _statuses(served.url) == {200}
 
 
-async def test_with_authentication_they_need_credentials(serve: Serve) -> None:
+async def test_with_authentication_they_are_open_as_well(serve: Serve) -> None:
     async with serve(TOKENS) as served:
+        assert await _statuses(served.url) == {200}
+
+
+async def test_closed_they_need_credentials(serve: Serve) -> None:
+    async with serve({**TOKENS, "metrics_prometheus": {"public": False}}) as served:
         assert await _statuses(served.url) == {401}
         assert await _statuses(served.url, "ann-token") == {200}
 
 
-async def test_they_may_be_public(serve: Serve) -> None:
-    async with serve({**TOKENS, "metrics_prometheus": {"public": True}}) as served:
+async def test_they_may_be_public_whatever_their_token(serve: Serve) -> None:
+    async with serve({**TOKENS, "metrics_prometheus": {"public": True, "token": "scrape-me"}}) as served:
         assert await _statuses(served.url) == {200}
 
 

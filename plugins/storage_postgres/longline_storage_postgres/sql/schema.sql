@@ -105,6 +105,7 @@ WHERE ttl_micros IS NOT NULL AND (pruned_at IS NULL OR pruned_at < updated_at);
 
 -- `position` is the order of insertion, which is the order of waiting on a thread. `lease_began_at` is when the lease was
 -- given or last renewed. `watched_by` is the process that reads the run, or several ('*'), wherever it is executed.
+-- `token` is the sealed one of the caller, until the run ends.
 CREATE TABLE longline.runs (
     position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id TEXT COLLATE "C" NOT NULL UNIQUE,
@@ -128,7 +129,8 @@ CREATE TABLE longline.runs (
     failure TEXT,
     turn INTEGER NOT NULL DEFAULT 0,
     resumable BOOLEAN NOT NULL DEFAULT FALSE,
-    watched_by TEXT
+    watched_by TEXT,
+    token TEXT
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 CREATE INDEX runs_of_thread ON longline.runs (thread_id, created_at);
@@ -373,3 +375,15 @@ $$;
 
 CREATE TRIGGER runs_deleted AFTER DELETE ON longline.runs
 REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION longline.after_runs_deleted();
+
+-- Runs that servers of the version before end lose their token too.
+CREATE FUNCTION longline.without_token() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.token := NULL;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER runs_ended BEFORE UPDATE OF status ON longline.runs
+FOR EACH ROW WHEN (NEW.token IS NOT NULL AND NEW.status NOT IN ('pending', 'running'))
+EXECUTE FUNCTION longline.without_token();

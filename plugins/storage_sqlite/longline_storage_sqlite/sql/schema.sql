@@ -67,7 +67,8 @@ CREATE TABLE runs (
     cancel_reason TEXT,
     failure TEXT,
     turn INTEGER NOT NULL DEFAULT 0,
-    resumable INTEGER NOT NULL DEFAULT 0
+    resumable INTEGER NOT NULL DEFAULT 0,
+    token TEXT
 );
 
 CREATE INDEX runs_of_thread ON runs (thread_id, created_at);

@@ -20,7 +20,7 @@ WITH thread AS (
 run AS (
     INSERT INTO longline.runs (
         run_id, thread_id, assistant_id, metadata, status, spec, temporary, multitask_strategy, created_at, updated_at,
-        not_before, attempt, lease_owner, lease_began_at, lease_expires_at, resumable, turn, watched_by
+        not_before, attempt, lease_owner, lease_began_at, lease_expires_at, resumable, turn, watched_by, token
     )
     SELECT
         %(run_id)s, thread.thread_id, %(assistant_id)s, %(metadata)s,
@@ -36,7 +36,7 @@ run AS (
         CASE thread.turns
             WHEN 1 THEN clock_timestamp() + make_interval(secs => %(lease_seconds)s::double precision)
         END,
-        %(resumable)s, thread.turns, %(watched_by)s::text
+        %(resumable)s, thread.turns, %(watched_by)s::text, %(token)s::text
     FROM thread
     RETURNING run_id, thread_id, attempt, turn, resumable
 ),
@@ -66,7 +66,7 @@ thread AS (
 run AS (
     INSERT INTO longline.runs (
         run_id, thread_id, assistant_id, metadata, status, spec, temporary, multitask_strategy, created_at, updated_at,
-        not_before, attempt, lease_owner, lease_began_at, lease_expires_at, resumable, turn, watched_by
+        not_before, attempt, lease_owner, lease_began_at, lease_expires_at, resumable, turn, watched_by, token
     )
     SELECT
         %(run_id)s, %(thread_id)s, %(assistant_id)s, %(metadata)s,
@@ -80,7 +80,7 @@ run AS (
         CASE WHEN thread.starts THEN %(owner)s::text END,
         CASE WHEN thread.starts THEN clock_timestamp() END,
         CASE WHEN thread.starts THEN clock_timestamp() + make_interval(secs => %(lease_seconds)s::double precision) END,
-        %(resumable)s, thread.turn, %(watched_by)s::text
+        %(resumable)s, thread.turn, %(watched_by)s::text, %(token)s::text
     FROM thread
     ON CONFLICT (run_id) DO NOTHING
     RETURNING run_id, thread_id, attempt, turn, resumable
@@ -290,12 +290,12 @@ SET status = 'pending', lease_owner = NULL, lease_began_at = NULL, lease_expires
 WHERE run_id = %(run_id)s;
 
 -- name: end
--- End a run that was under way, and leave its thread as it left it.
+-- End a run that was under way, and leave its thread as it left it. It keeps no token of its caller.
 WITH run AS (
     UPDATE longline.runs
     SET
         status = %(run_status)s, failure = %(failure)s::text, updated_at = %(at)s,
-        lease_owner = NULL, lease_began_at = NULL, lease_expires_at = NULL
+        lease_owner = NULL, lease_began_at = NULL, lease_expires_at = NULL, token = NULL
     WHERE run_id = %(run_id)s
 )
 UPDATE longline.threads
@@ -315,7 +315,9 @@ WITH taken AS (
     UPDATE longline.threads SET turns = turns + 1 WHERE thread_id = %(thread_id)s RETURNING turns
 )
 UPDATE longline.runs
-SET status = 'interrupted', updated_at = %(at)s, lease_owner = NULL, lease_expires_at = NULL, turn = taken.turns
+SET
+    status = 'interrupted', updated_at = %(at)s, lease_owner = NULL, lease_expires_at = NULL, token = NULL,
+    turn = taken.turns
 FROM taken
 WHERE run_id = %(run_id)s
 RETURNING

@@ -9,6 +9,10 @@ END
 -- The member at a path is of this JSON type: true, false or null.
 json_type(metadata, ?) = ?
 
+-- name: metadata_missing
+-- The object has no member at a path, or null.
+(json_type(metadata) = 'object' AND coalesce(json_type(metadata, ?), 'null') = 'null')
+
 -- name: metadata_other
 -- The condition (as JSON) holds, by the words of longline.models.filters.
 longline_matches(?, metadata)
@@ -24,6 +28,10 @@ END
 -- The member at a path is of this JSON type: true, false or null.
 json_type(CAST("values" AS TEXT), ?) = ?
 
+-- name: values_missing
+-- The object has no member at a path, or null.
+(json_type(CAST("values" AS TEXT)) = 'object' AND coalesce(json_type(CAST("values" AS TEXT), ?), 'null') = 'null')
+
 -- name: values_other
 -- The condition (as JSON) holds, by the words of longline.models.filters.
 longline_matches(?, "values")
@@ -38,6 +46,10 @@ END
 -- name: value_kind
 -- The member at a path is of this JSON type: true, false or null.
 json_type(value, ?) = ?
+
+-- name: value_missing
+-- The object has no member at a path, or null.
+(json_type(value) = 'object' AND coalesce(json_type(value, ?), 'null') = 'null')
 
 -- name: value_other
 -- The condition (as JSON) holds, by the words of longline.models.filters.

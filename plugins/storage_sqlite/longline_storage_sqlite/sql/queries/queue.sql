@@ -2,11 +2,11 @@
 -- A run, waiting or already started; no row if the id is taken. Its position is after all others.
 INSERT INTO runs (
     run_id, thread_id, assistant_id, metadata, status, spec, temporary, multitask_strategy,
-    created_at, updated_at, not_before, attempt, lease_owner, lease_expires_at, resumable
+    created_at, updated_at, not_before, attempt, lease_owner, lease_expires_at, resumable, token
 ) VALUES (
     :run_id, :thread_id, :assistant_id, :metadata, :status, :spec, :temporary, :multitask_strategy,
     :created_at, :created_at, :not_before, :attempt, :lease_owner, :lease_expires_at,
-    :resumable
+    :resumable, :token
 )
 ON CONFLICT (run_id) DO NOTHING;
 
@@ -68,9 +68,9 @@ UPDATE runs SET status = 'pending', lease_owner = NULL, lease_expires_at = NULL,
 WHERE run_id = :run_id AND attempt = :attempt AND lease_owner = :owner AND status = 'running';
 
 -- name: end
--- End a run.
+-- End a run. It keeps no token of its caller.
 UPDATE runs
-SET status = :status, failure = :failure, updated_at = :at, lease_owner = NULL, lease_expires_at = NULL
+SET status = :status, failure = :failure, updated_at = :at, lease_owner = NULL, lease_expires_at = NULL, token = NULL
 WHERE run_id = :run_id;
 
 -- name: request_cancel

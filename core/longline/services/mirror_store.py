@@ -1,0 +1,182 @@
+"""Mirrors of agents as they are stored: assistants that belong to the server and change only when their agent does."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from longline.auth.secrets import Vault
+from longline.clock import Clock
+from longline.errors import AlreadyExistsError, BrokenAgentError, NotFoundError, UnknownGraphError
+from longline.graphs.registry import GraphRegistry
+from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
+from longline.models.filters import EVERYTHING, Equals, Filter, Missing
+from longline.models.json import JsonObject, JsonValue
+from longline.services.pairing import paired
+from longline.services.sources import AssistantSource, SourcedAssistant
+from longline.storage.protocols import AssistantStore
+
+logger = logging.getLogger(__name__)
+
+MirrorAction = Literal["created", "updated", "skipped", "withdrawn"]
+
+OWNER: Final = "owner"
+MAKER: Final = "created_by"
+SERVER: Final = "system"
+SYNCED_AT: Final = "synced_at"
+WITHDRAWN_AT: Final = "withdrawn_at"
+SYNC_ERROR: Final = "sync_error"
+"""Marks an assistant that a caller made in the place of a mirror, while the source was away."""
+PRESENT: Final[Filter] = Missing(WITHDRAWN_AT)
+"""Not a mirror of an agent that is gone."""
+
+_TRIES: Final = 20
+_PAGE: Final = 500
+_BY_SERVER: Final = Equals(MAKER, SERVER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What storing an agent would do. `changes` are the names of what differs, dotted below `config`."""
+
+    agent: SourcedAssistant
+    action: MirrorAction
+    changes: Sequence[str] = ()
+
+
+class MirrorStore:
+    """Stores mirrors. Several servers may store the same one at once: one assistant is left, as its agent is."""
+
+    def __init__(self, *, store: AssistantStore, graphs: GraphRegistry, vault: Vault, clock: Clock) -> None:
+        self._store = store
+        self._graphs = graphs
+        self._vault = vault
+        self._clock = clock
+
+    async def find(self, assistant_id: str) -> Assistant | None:
+        """The assistant of this id, a mirror or not."""
+        try:
+            return await self._store.get(assistant_id)
+        except NotFoundError:
+            return None
+
+    async def all(self, source: AssistantSource) -> Mapping[str, Assistant]:
+        """Every mirror of a source by its id, those of agents that are gone too."""
+        return {one.assistant_id: one async for one in self._made_by_server() if is_mirror_of(source, one)}
+
+    async def _made_by_server(self) -> AsyncIterator[Assistant]:
+        offset = 0
+        while True:
+            query = AssistantQuery(visible=_BY_SERVER, limit=_PAGE, offset=offset, sort_by="assistant_id")
+            page = await self._store.search(query)
+            for assistant in page.items:
+                yield assistant
+            offset += _PAGE
+            if offset >= page.total:
+                return
+
+    def plan(self, agent: SourcedAssistant, old: Assistant | None) -> Planned:
+        """What storing it would do. Raises BrokenAgentError for a graph that this server does not have."""
+        if agent.graph_id not in self._graphs.graph_ids:
+            raise BrokenAgentError(agent.key, str(UnknownGraphError(agent.graph_id, self._graphs.graph_ids)))
+        if old is None:
+            return Planned(agent=agent, action="created")
+        changes = self._changes(agent, old)
+        return Planned(agent=agent, action="updated" if changes else "skipped", changes=changes)
+
+    async def put(self, agent: SourcedAssistant, old: Assistant | None) -> MirrorAction:
+        """Store it over `old`, which is what `find` found. Raises BrokenAgentError."""
+        for _ in range(_TRIES):
+            planned = self.plan(agent, old)
+            try:
+                if old is None:
+                    await self._create(agent)
+                elif planned.action == "updated":
+                    await self._update(agent, old)
+            except (AlreadyExistsError, NotFoundError):  # another server was quicker: look at what it left
+                old = await self.find(agent.assistant_id)
+            else:
+                return planned.action
+        raise BrokenAgentError(agent.key, "its mirror changes all the time")
+
+    async def withdraw(self, old: Assistant) -> bool:
+        """Hide the mirror of an agent that is gone; whether it was there to be seen."""
+        if old.metadata.get(WITHDRAWN_AT) is not None:
+            return False
+        now = self._clock()
+        change = AssistantChange(metadata={WITHDRAWN_AT: now.isoformat()})
+        try:
+            await self._store.update(old.assistant_id, change, at=now, visible=PRESENT)
+        except NotFoundError:  # hidden by another server
+            return False
+        return True
+
+    async def _create(self, agent: SourcedAssistant) -> None:
+        config, context = paired(agent.config, agent.context)
+        now = self._clock()
+        await self._store.create(
+            Assistant(
+                assistant_id=agent.assistant_id,
+                graph_id=agent.graph_id,
+                name=agent.name,
+                description=agent.description,
+                config=self._vault.seal(config),
+                context=self._vault.seal(context),
+                metadata=self._metadata(agent),
+                version=1,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+
+    async def _update(self, agent: SourcedAssistant, old: Assistant) -> None:
+        if old.metadata.get(MAKER) != SERVER:
+            logger.warning("assistant of an agent belonged to a caller", extra={"assistant_id": old.assistant_id})
+        config, context = paired(agent.config, agent.context)
+        change = AssistantChange(
+            graph_id=agent.graph_id,
+            name=agent.name,
+            description=agent.description,
+            config=self._vault.seal(config),
+            context=self._vault.seal(context),
+            metadata={**dict.fromkeys(old.metadata), **self._metadata(agent)},
+        )
+        unchanged = Equals(SYNCED_AT, old.metadata[SYNCED_AT]) if SYNCED_AT in old.metadata else EVERYTHING
+        await self._store.update(old.assistant_id, change, at=self._clock(), visible=unchanged)
+
+    def _metadata(self, agent: SourcedAssistant) -> JsonObject:
+        return {**agent.metadata, OWNER: SERVER, MAKER: SERVER, SYNCED_AT: self._clock().isoformat()}
+
+    def _changes(self, agent: SourcedAssistant, old: Assistant) -> list[str]:
+        config, context = paired(agent.config, agent.context)
+        metadata = {key: value for key, value in old.metadata.items() if value is not None and key != SYNCED_AT}
+        found = [
+            *(["graph_id"] if agent.graph_id != old.graph_id else []),
+            *(["name"] if agent.name != old.name else []),
+            *(["description"] if agent.description not in (None, old.description) else []),
+            *_differing("config", config, self._vault.open_in_clear(old.config)),
+            *_differing("context", context, self._vault.open_in_clear(old.context)),
+            *_differing("metadata", {**agent.metadata, OWNER: SERVER, MAKER: SERVER}, metadata),
+        ]
+        if SYNCED_AT not in old.metadata and not found:
+            return [f"metadata.{SYNCED_AT}"]
+        return found
+
+
+def is_mirror_of(source: AssistantSource, assistant: Assistant) -> bool:
+    """Whether the server made this assistant for an agent of the source."""
+    return assistant.metadata.get(MAKER) == SERVER and source.reference(assistant.metadata) is not None
+
+
+def _differing(prefix: str, new: Mapping[str, JsonValue], old: Mapping[str, object]) -> list[str]:
+    """The dotted names under which two objects differ, down to the values of `configurable`."""
+    found: list[str] = []
+    for key in sorted({*new, *old}):
+        mine, theirs = new.get(key), old.get(key)
+        if key in new and key in old and mine == theirs:
+            continue
+        if key == "configurable" and isinstance(mine, dict) and isinstance(theirs, dict):
+            found += _differing(f"{prefix}.{key}", mine, theirs)
+        else:
+            found.append(f"{prefix}.{key}")
+    return found

@@ -1,0 +1,40 @@
+-- Agents that may be used, one row for each tool of each; an agent without tools has one row without a tool.
+--
+-- Parameters: agents (only these ids; NULL: any), organizations (only of these; NULL: any), is_batch (whether nobody
+-- asked for a certain agent: then global agents come only with include_global). A file that replaces this one has the
+-- same parameters and result columns; a literal percent sign is written twice.
+--
+-- Columns that an older or newer schema may not have are read out of the row as JSON, where a missing one is NULL.
+SELECT
+    a.id::text AS agent_id,
+    a.organization_id::text AS organization_id,
+    a.name,
+    a.system_prompt,
+    agent.columns ->> 'graph_id' AS graph_id,
+    am.runtime_model_name AS model_name,
+    agent.columns ->> 'temperature' AS temperature,
+    agent.columns ->> 'max_tokens' AS max_tokens,
+    (agent.columns -> 'sampling_params')::text AS sampling_params,
+    coalesce((agent.columns ->> 'is_global')::boolean, FALSE) AS is_global,
+    agent.columns ->> 'langgraph_assistant_id' AS langgraph_assistant_id,
+    mt.tool_name,
+    mt.endpoint_url,
+    coalesce((tool.columns ->> 'is_builtin')::boolean, FALSE) AS is_builtin,
+    coalesce((tool.columns ->> 'auth_required')::boolean, FALSE) AS auth_required
+FROM public.agents AS a
+CROSS JOIN LATERAL (SELECT to_jsonb(a) AS columns OFFSET 0) AS agent
+LEFT JOIN public.global_ai_engines AS gae ON gae.id = (agent.columns ->> 'engine_id')::uuid
+LEFT JOIN public.ai_models AS am ON am.id = gae.language_model_id
+LEFT JOIN public.agent_mcp_tools AS amt ON amt.agent_id = a.id
+LEFT JOIN public.mcp_tools AS mt ON mt.id = amt.mcp_tool_id
+LEFT JOIN LATERAL (SELECT to_jsonb(mt) AS columns OFFSET 0) AS tool ON TRUE
+WHERE
+    a.status::text = 'active'
+    AND (agent.columns ->> 'deleted_at') IS NULL
+    AND (%(agents)s::uuid[] IS NULL OR a.id = ANY (%(agents)s::uuid[]))
+    AND CASE
+        WHEN NOT %(is_batch)s::boolean THEN TRUE
+        WHEN coalesce((agent.columns ->> 'is_global')::boolean, FALSE) THEN %(include_global)s::boolean
+        ELSE %(organizations)s::uuid[] IS NULL OR a.organization_id = ANY (%(organizations)s::uuid[])
+    END
+ORDER BY a.organization_id, a.name, a.id, mt.endpoint_url, mt.tool_name
