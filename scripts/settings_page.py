@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 
 from longline.plugin_host import PluginHost
 from longline.settings import CORE_SECTIONS, SettingsSection
-from longline_hosts.environment import HOST_VARIABLES, VARIABLES
+from longline_hosts.environment import HOST_VARIABLES
+from longline_hosts.variables import VARIABLES
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PAGE: Final = ROOT / "docs" / "settings.md"

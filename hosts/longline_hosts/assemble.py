@@ -8,8 +8,9 @@ from longline.errors import NoBackendError, SettingsError
 from longline.plugin_host import InstalledPlugin, installed_plugins
 from longline.runtime import Runtime
 from longline.settings import CORE_SECTIONS, PluginSettings, SettingsSection, parse_settings
-from longline_hosts.environment import VARIABLES, Configuration, Values, merge
+from longline_hosts.environment import Configuration, Values, merge
 from longline_hosts.header_templates import expand_headers
+from longline_hosts.variables import VARIABLES
 
 DISTRIBUTION: Final = "longline"
 """First-party plugins come with it; every other distribution's are third-party."""

@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 PRODUCTION: Final = Profile(
     name="serve",
     plugins=(
-        "agent_tools", "auth_supabase", "metrics_prometheus", "protocol_langgraph", "storage_postgres", "storage_sqlite",
-        "supabase_sync", "webhooks",
+        "agent_tools", "auth_supabase", "metrics_prometheus", "protocol_langgraph", "storage_postgres",
+        "storage_sqlite", "supabase_sync", "webhooks",
     ),
     graph_plugins={"agent_tools": "agent"},
     # Most runs end within it, and with the closing it fits into the 30 seconds that orchestrators give.

@@ -15,7 +15,8 @@ import yaml
 from longline.plugin_host import PluginHost
 from longline.settings import CORE_SECTIONS
 from longline_hosts import serve, workers
-from longline_hosts.environment import HOST_VARIABLES, VARIABLES
+from longline_hosts.environment import HOST_VARIABLES
+from longline_hosts.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -12,8 +12,9 @@ from longline.errors import LonglineError, SettingsError
 from longline.settings import PluginSettings, ServerSettings
 from longline_hosts.assemble import assemble, choose_plugins
 from longline_hosts.dev import DEV
-from longline_hosts.environment import HOST_VARIABLES, VARIABLES, Configuration, Flags, load_configuration
+from longline_hosts.environment import HOST_VARIABLES, Configuration, Flags, load_configuration
 from longline_hosts.production import PRODUCTION
+from longline_hosts.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 
@@ -292,8 +293,7 @@ def test_env_example_explains_every_variable_of_the_house_and_no_other() -> None
 
 
 def test_env_example_is_a_valid_configuration_when_everything_in_it_is_set() -> None:
-    text = (ROOT / ".env.example").read_text()
-    write(env=re.sub(r"^# (?=[A-Z][A-Z0-9_]+=)", "", text, flags=re.MULTILINE))
+    write(env=re.sub(r"^# (?=[A-Z][A-Z0-9_]+=)", "", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
     configuration = load()
     assemble(configuration, PRODUCTION)
     configuration.address(None, None)

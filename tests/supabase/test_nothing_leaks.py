@@ -68,10 +68,14 @@ def _headers(stack: Stack) -> dict[str, str]:
 
 
 def _more_agents(stack: Stack) -> dict[str, str]:
-    secret_url = stack.legal.endpoint.replace("http://", f"http://longline:{IN_URL}@") + f"?api_key={IN_URL}"
+    refused_url = stack.legal.endpoint.replace("http://", f"http://longline:{IN_URL}@")
+    secret_url = f"{stack.legal.endpoint}?api_key={IN_URL}"
     add, kanzlei, engine = stack.project.add_agent, stack.seed.kanzlei, stack.project.add_engine("openai:gpt-4o-mini")
     return {
-        "spiegel": add(kanzlei, "Spiegel", graph_id="spiegel", tools=[McpTool("gesetz_suchen", secret_url)]),
+        "spiegel": add(kanzlei, "Spiegel", graph_id="spiegel", tools=[McpTool("gesetz_suchen", refused_url)]),
+        "refused_url": add(
+            kanzlei, "Abgelehnte Adresse", engine_id=engine, tools=[McpTool("gesetz_suchen", refused_url)]
+        ),
         "warten": add(kanzlei, "Warten", graph_id="warten"),
         "secret_url": add(
             kanzlei, "Geheime Adresse", engine_id=engine, tools=[McpTool("gesetz_suchen", secret_url)]
@@ -129,7 +133,8 @@ def _fail(stack: Stack, said_there: Said, client: httpx.Client, agents: dict[str
     said_there.ask(client, "POST", place, deadline)
     stack.legal.stop()
     said_there.ask(client, "POST", place, {**deadline, "input": said(BOTH)})
-    said_there.ask(client, "POST", place, {**deadline, "assistant_id": agents["secret_url"]})
+    for name in ("secret_url", "refused_url"):
+        said_there.ask(client, "POST", place, {**deadline, "assistant_id": agents[name], "input": said(LAW)})
     stack.legal.start()
     unknown = {"assistant_id": stack.seed.unknown_model, "input": said(GREETING), **ALL}
     said_there.ask(client, "POST", place, unknown)

@@ -4,6 +4,7 @@ The SDK's transport ends a whole session when one answer is an HTTP error, and l
 stream breaks off; here both become JSON-RPC errors of that one call, and `failures` says what really happened.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -29,6 +30,7 @@ _SERVER_ERRORS: Final = range(500, 600)
 _REFUSED: Final = (401, 403)
 _EVENT_ID = re.compile(rb"(?:^|[\r\n])id:")
 _ID_BYTES: Final = 4
+_LAST_SECONDS: Final = 0.5
 
 
 class Credentials(Protocol):
@@ -129,6 +131,7 @@ class _EventStream(httpx.AsyncByteStream):
 
     def __init__(self, response: httpx.Response, transport: McpTransport, call_id: object) -> None:
         self._response = response
+        self._chunks = response.aiter_raw()
         self._transport = transport
         self._call_id = call_id
 
@@ -136,7 +139,7 @@ class _EventStream(httpx.AsyncByteStream):
         tail, can_be_resumed = b"", False
         failure = ended_early()
         try:
-            async for chunk in self._response.aiter_raw():
+            async for chunk in self._chunks:
                 can_be_resumed = can_be_resumed or _EVENT_ID.search(tail + chunk) is not None
                 tail = chunk[-_ID_BYTES:]
                 yield chunk
@@ -147,7 +150,16 @@ class _EventStream(httpx.AsyncByteStream):
             yield b"\n\nevent: message\ndata: " + self._transport.failing(self._call_id, failure) + b"\n\n"
 
     async def aclose(self) -> None:
-        await self._response.aclose()
+        """The SDK stops reading with the answer. What follows is the end of the stream: without it, the connection
+        would have to be closed, and each call would need a new one."""
+        try:
+            async with asyncio.timeout(_LAST_SECONDS):
+                async for _ in self._chunks:
+                    pass
+        except (TimeoutError, httpx.TransportError):
+            pass  # then it is closed
+        finally:
+            await self._response.aclose()
 
 
 def _wait(request: httpx.Request, seconds: float | None) -> None:

@@ -92,8 +92,8 @@ def _named(block: types.ContentBlock) -> str:
 
 
 def _size(encoded: str) -> str:
-    """About how many bytes so much base64 is."""
-    return f"{len(encoded) * 3 // 4:,} bytes"
+    """How many bytes so much base64 is."""
+    return f"{len(encoded) * 3 // 4 - encoded[-2:].count('='):,} bytes"
 
 
 def _text(text: str) -> types.TextContent:

@@ -15,8 +15,8 @@ class MetricsSettings(SettingsModel):
     path: _Path = Field("/metrics", description="Where the metrics are served; JSON is at `/json` below it.")
     public: bool | None = Field(
         None,
-        description="Whether anybody may read them. Unset: yes, unless there is a `token`. `false`: callers' credentials "
-        "are needed, or the `token`. They are open anyway on a server without authentication.",
+        description="Whether anybody may read them. Unset: yes, unless there is a `token`. `false`: callers' "
+        "credentials are needed, or the `token`. They are open anyway on a server without authentication.",
     )
     token: SecretStr = Field(
         SecretStr(""), description="A bearer token that opens the metrics and nothing else. With one, callers' do not."

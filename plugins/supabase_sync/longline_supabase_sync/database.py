@@ -79,8 +79,7 @@ class Database:
             yield
         finally:
             self._is_open = False
-            while self._idle:
-                await self._idle.pop().close()
+            await self._close_idle()
 
     async def fetch(self, statement: Query, parameters: Parameters) -> Sequence[Row]:
         """The rows of a statement that only reads. Raises SourceAwayError."""
@@ -110,6 +109,11 @@ class Database:
                     self._idle.append(connection)
                 else:
                     await connection.close()
+                    await self._close_idle()  # a server that is gone or silent is so for all
+
+    async def _close_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().close()
 
     async def _take(self) -> Connection:
         while self._idle:

@@ -9,7 +9,14 @@ from longline.asgi.router import assemble
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.authenticator import Credentials
 from longline.auth.principal import LOCAL, Principal
-from longline.errors import BodyTooLargeError, ForbiddenError, LonglineError, NotFoundError, UnauthenticatedError
+from longline.errors import (
+    BodyTooLargeError,
+    ForbiddenError,
+    IdentityAwayError,
+    LonglineError,
+    NotFoundError,
+    UnauthenticatedError,
+)
 from longline.testing.protocol_client import ask, open_socket
 
 pytestmark = pytest.mark.anyio
@@ -241,10 +248,10 @@ async def test_a_protocol_without_a_form_of_its_own_refuses_plainly(error: Longl
 
 
 async def test_a_refusal_may_say_what_is_wrong_with_the_credentials() -> None:
-    class Expired(UnauthenticatedError):
+    class ExpiredError(UnauthenticatedError):
         challenge = 'Bearer error="invalid_token"'
 
-    answer = await ask(refuse_plainly(Expired()), "GET", "/")
+    answer = await ask(refuse_plainly(ExpiredError()), "GET", "/")
     assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
 
 

@@ -42,6 +42,8 @@ class OddServer:
     """The messages that came in."""
     headers: list[dict[str, str]] = field(default_factory=list)
     """The headers that each came with."""
+    ports: list[int] = field(default_factory=list)
+    """The ports from which each came: one for each connection."""
     released: asyncio.Event = field(default_factory=asyncio.Event)
     """Ends every `hang`."""
     sessions: int = 0
@@ -66,6 +68,7 @@ class OddServer:
         message = await request.json()
         self.seen.append(message)
         self.headers.append(dict(request.headers))
+        self.ports.append(request.client.port if request.client is not None else 0)
         method = message.get("method", "")
         if method in self.answers:
             answer = self.answers[method](message)

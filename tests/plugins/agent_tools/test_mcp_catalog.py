@@ -126,7 +126,7 @@ MIXED = [
 ]
 WORDS = [
     "Grüße",
-    "[an image, image/png, 3,005 bytes]",
+    "[an image, image/png, 3,004 bytes]",
     "[a recording, audio/wav, 3 bytes]",
     "aus der Datei",
     "[a file: file:///a.pdf, application/pdf, 3 bytes]",

@@ -130,6 +130,21 @@ async def test_an_answer_in_a_stream_is_an_answer() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("is_stream", [True, False])
+async def test_calls_share_connections(is_stream: bool) -> None:
+    def answer(message: dict[str, Any]) -> Response:
+        said = {"jsonrpc": "2.0", "id": message["id"], "result": {"content": []}}
+        return events(event(said)) if is_stream else JSONResponse(said)
+
+    with serve_odd(answers={"tools/call": answer}) as odd:
+        async with open_agents() as agents:
+            for _ in range(10):
+                await agents.call("probe", mcp_config=servers({"url": odd.url}))
+        ports = {port for port, call in zip(odd.ports, odd.headers, strict=True) if "mcp-session-id" in call}
+    assert len(ports) < 10
+
+
+@pytest.mark.anyio
 async def test_a_call_that_takes_too_long_is_called_off_and_the_session_goes_on() -> None:
     with serve_odd() as odd:
         odd.answers["tools/call"] = odd.hang

@@ -209,13 +209,15 @@ async def test_a_connection_that_ended_unseen_is_replaced(members: Membership, p
 
 
 async def test_one_request_at_a_time_waits_for_a_database_that_hangs(anyio_backend: str, clock: Clock) -> None:
-    met = 0
+    met, left = 0, asyncio.Semaphore(0)
 
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal met
         met += 1
         await reader.read()  # until the other end hangs up
         writer.close()
+        await writer.wait_closed()
+        left.release()
 
     async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
         url = f"postgresql://u@127.0.0.1:{server.sockets[0].getsockname()[1]}/d"
@@ -230,6 +232,8 @@ async def test_one_request_at_a_time_waits_for_a_database_that_hangs(anyio_backe
         assert found == [()] * 20
         assert met == 2
         await members.close()
+        for _ in range(met):
+            await left.acquire()
 
 
 # -- what does not work ---------------------------------------------------------------------------------------------

@@ -54,7 +54,9 @@ def test_with_a_project_there_is_one_authenticator_and_hardly_a_rule() -> None:
     (authenticator,) = plugin.register_authenticators(settings)
     assert authenticator.name == "auth_supabase"
     assert plugin.register_access_rules(settings) == []
-    (rule,) = plugin.register_access_rules(settings_for(url="https://x.supabase.co", key="sb_secret_x", service_role=["threads"]))
+    (rule,) = plugin.register_access_rules(
+        settings_for(url="https://x.supabase.co", key="sb_secret_x", service_role=["threads"])
+    )
     assert rule.name == "supabase_service_role"
 
 

@@ -69,7 +69,7 @@ async def test_kept_connections_that_ended_are_not_used(postgres: OwnServer, far
 async def test_a_silent_database_is_given_up(postgres: OwnServer, far: Project) -> None:
     source = source_of(far.url, statement_seconds=0.2, connect_seconds=2)
     async with source.open():
-        await source.list()
+        await asyncio.gather(*(source.list() for _ in range(3)))
         postgres.freeze()
         try:
             assert await fails(source) == "the connection to its database broke off"
