@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from longline.asgi.mount import ProtocolMount
 from longline.auth.access import Access
-from longline.auth.authenticator import Authenticator, OrganizationAuthenticator, authenticate
+from longline.auth.authenticator import Authenticator, OrganizationAuthenticator, authenticate, renew
 from longline.auth.secrets import Vault
 from longline.auth.urls import UrlPolicies
 from longline.clock import now
@@ -135,8 +135,9 @@ class Assembly:
             access=access, vault=vault, clock=now,
         )  # fmt: skip
         ticker = CronTicker(
-            store=storage.crons, runs=runs, broker=broker, vault=vault, claim=scheduler.claim, clock=now
-        )
+            store=storage.crons, runs=runs, broker=broker, renew=partial(renew, self.authenticators), vault=vault,
+            claim=scheduler.claim, clock=now,
+        )  # fmt: skip
         server = Server(
             version=_version(),
             settings=self.settings,

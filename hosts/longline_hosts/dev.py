@@ -39,7 +39,7 @@ DEV: Final = Profile(
         # A reload or Ctrl-C does not wait for a long run: it goes on after the next start.
         "server": {"drain_seconds": 0.3},
         # What a developer tries is on this machine.
-        "agent_tools": {"mcp_loopback": True},
+        "agent_tools": {"mcp_loopback": True, "rag_loopback": True},
     },
 )
 

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from longline.auth.authenticator import renew
 from longline.auth.principal import LOCAL, Principal
 from longline.auth.secrets import Vault
 from longline.clock import now
@@ -68,6 +70,7 @@ async def ticking(storage: Storage, runs: RunService, owner: str, *, lease_secon
             store=storage.crons,
             runs=runs,
             broker=broker,
+            renew=partial(renew, ()),
             vault=Vault(None),
             claim=Claim(owner=owner, lease_seconds=lease_seconds),
             clock=now,

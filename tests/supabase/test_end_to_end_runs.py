@@ -178,3 +178,30 @@ async def test_a_run_may_override_what_the_assistant_set_and_not_what_the_server
     assert answer["seen"]["kinds"]["x-supabase-access-token"] == "SecretStr"
     assert answer["seen"]["kinds"]["__caller_token__"] == "SecretStr"
     assert "gestohlen" not in str(answer)
+
+
+async def test_a_server_that_forgot_its_sessions_and_tokens_is_asked_anew(stack: Stack, server: Server) -> None:
+    seed, exchange = stack.seed, stack.deadlines.exchange
+    assert exchange is not None
+    assert (await ask(stack, server, seed.anna, seed.fristen, BOTH))[-1]["content"] == ANSWERS[BOTH]
+    stack.legal.restart()
+    stack.deadlines.restart()
+    exchange.forget()
+    assert (await ask(stack, server, seed.anna, seed.fristen, BOTH))[-1]["content"] == ANSWERS[BOTH]
+    assert stack.deadlines.called("fristen_berechnen") == [{"beginn": "2026-01-01", "tage": 30}] * 2
+
+
+async def test_a_server_that_is_away_costs_its_tools_only(stack: Stack, server: Server) -> None:
+    seed = stack.seed
+    emil = stack.project.add_user("emil@kanzlei.example", seed.kanzlei)
+    assert (await ask(stack, server, seed.anna, seed.fristen, DEADLINE))[-1]["content"] == ANSWERS[DEADLINE]
+    stack.deadlines.stop()
+    try:
+        messages = await ask(stack, server, emil, seed.fristen, LAW)
+        assert messages[-1]["content"] == ANSWERS[LAW]
+        assert sorted(tools_of(stack.model.requests()[-1])) == ["gesetz_suchen", "urteil_lesen"]
+        assert any("fristen_berechnen" in str(line) for line in server.lines if line["level"] == "warning")
+        messages = await ask(stack, server, seed.anna, seed.fristen, DEADLINE)
+        assert [one["status"] for one in messages if one["type"] == "tool"] == ["error"], "its tools are still known"
+    finally:
+        stack.deadlines.start()

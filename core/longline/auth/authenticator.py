@@ -59,6 +59,26 @@ class OrganizationAuthenticator(Authenticator, Protocol):
         ...
 
 
+@runtime_checkable
+class RenewingAuthenticator(Authenticator, Protocol):
+    """One that can look again at a caller who is not there."""
+
+    async def renew(self, principal: Principal) -> Principal | None:
+        """The caller as they are now, e.g. with the organisations that they belong to today; None if they are not of
+        this kind, or only what they show tells. Raises IdentityAwayError."""
+        ...
+
+
+async def renew(authenticators: Sequence[Authenticator], principal: Principal) -> Principal:
+    """Whoever left work behind, as they are now. Raises IdentityAwayError."""
+    for authenticator in authenticators:
+        if principal.is_authenticated and isinstance(authenticator, RenewingAuthenticator):
+            found = await authenticator.renew(principal)
+            if found is not None:
+                return found
+    return principal
+
+
 async def authenticate(authenticators: Sequence[Authenticator], credentials: Credentials) -> Principal:
     """The first principal that an authenticator finds; LOCAL where there are none. Raises UnauthenticatedError."""
     if not authenticators:

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import cast
 
 from longline.auth.kept_principal import recall_principal
+from longline.auth.principal import Principal
 from longline.auth.secrets import Vault
 from longline.clock import Clock
 from longline.errors import (
     AlreadyExistsError,
+    IdentityAwayError,
     InvalidScheduleError,
     InvalidTimezoneError,
     LonglineError,
@@ -49,11 +51,20 @@ class CronTicker:
     """
 
     def __init__(
-        self, *, store: CronStore, runs: RunService, broker: Broker, vault: Vault, claim: Claim, clock: Clock
+        self,
+        *,
+        store: CronStore,
+        runs: RunService,
+        broker: Broker,
+        renew: Callable[[Principal], Awaitable[Principal]],
+        vault: Vault,
+        claim: Claim,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._runs = runs
         self._broker = broker
+        self._renew = renew
         self._vault = vault
         self._claim = claim
         self._clock = clock
@@ -103,8 +114,8 @@ class CronTicker:
             following = _following(cron, after=self._reached(tick, now))
             if _is_over(cron, tick, now) or not await self._fire(cron, tick, following):
                 await self._store.advance(cron.cron_id, tick, following)
-        except StorageError as error:
-            logger.error("cron tick put off", extra={**_facts(cron, tick), "reason": error.reason})  # noqa: TRY400  # the storage's fault
+        except (StorageError, IdentityAwayError) as error:
+            logger.error("cron tick put off", extra={**_facts(cron, tick), "reason": error.reason})  # noqa: TRY400  # no fault of ours
         except Exception:
             logger.exception("cron tick put off", extra=_facts(cron, tick))  # other crons go on
         finally:
@@ -118,12 +129,13 @@ class CronTicker:
 
     async def _fire(self, cron: Cron, tick: datetime, following: datetime | None) -> bool:
         """Whether nothing is left to do: the tick made its run, and the cron has moved on with it, or the cron was
-        changed meanwhile. Raises StorageError."""
+        changed meanwhile. Raises StorageError, IdentityAwayError."""
         moved = CronTick(cron_id=cron.cron_id, tick=tick, next_tick=following, cron_updated_at=cron.updated_at)
         try:
             asked = self._request(cron, moved)
-            await self._runs.create(recall_principal(cron.creator, self._vault), asked)
-        except StorageError:
+            creator = await self._renew(recall_principal(cron.creator, self._vault))
+            await self._runs.create(creator, asked)
+        except (StorageError, IdentityAwayError):
             raise
         except AlreadyExistsError:
             logger.debug("cron tick not due any more", extra=_facts(cron, tick))

@@ -24,7 +24,8 @@ def register_settings() -> Sequence[SettingsSection]:
 
 @hookimpl
 def register_url_policies(settings: Settings) -> Sequence[UrlPolicy]:
-    return (settings.section(AgentToolsSettings).mcp_policy,)
+    section = settings.section(AgentToolsSettings)
+    return section.mcp_policy, section.rag_policy
 
 
 @hookimpl

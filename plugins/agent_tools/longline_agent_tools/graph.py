@@ -54,7 +54,7 @@ class AgentFactory:
         self._settings = settings
         self._registry = registry
         self._mcp = mcp
-        self._retrievers = Retrievers(settings.rag)
+        self._retrievers = Retrievers(settings)
         self._adapted: dict[str, BaseTool] = {}
         self._kept: OrderedDict[AgentPlan, Agent] = OrderedDict()
 

@@ -94,18 +94,18 @@ class Retrievers:
             if not isinstance(query, str) or not query.strip():
                 raise ToolException("query must be a text that says what to look for")  # noqa: TRY003  # LangChain's class
             try:
-                found = await self._client(self._settings.timeout_seconds).search(
+                found = await self._client(self._settings.rag_search_seconds).search(
                     retriever.url,
                     retriever.collection,
                     query=query[:_LONGEST_QUERY],
-                    limit=self._settings.documents,
+                    limit=self._settings.rag_documents,
                     token=caller_of(config.get("configurable", {})).token,
                 )
             except RagFailedError as error:
                 facts = {"tool": retriever.name, "server": _shown(retriever.url), "reason": error.reason}
                 logger.warning("collection not searched", extra=facts)
                 raise ToolException(f"the collection cannot be searched: {error.reason}") from error  # noqa: TRY003  # LangChain's class
-            return _told(found, self._settings.characters)
+            return _told(found, self._settings.rag_characters)
 
         return ArgumentsAsOne(
             name=retriever.name,
@@ -125,11 +125,13 @@ class Retrievers:
         if now < fresh_until:
             self._described.move_to_end(key)
             return known
-        seconds = self._settings.described_seconds
+        seconds = self._settings.rag_described_seconds
         try:
-            known = await self._client(self._settings.describe_seconds).describe(url, collection, token=caller.token)
+            known = await self._client(self._settings.rag_describe_seconds).describe(
+                url, collection, token=caller.token
+            )
         except RagFailedError as error:
-            seconds = self._settings.failed_seconds
+            seconds = self._settings.rag_failed_seconds
             facts = {"server": _shown(url), "collection": collection, "reason": error.reason}
             logger.warning("collection not described", extra=facts)
         self._described[key] = (time.monotonic() + seconds, known)
@@ -142,10 +144,10 @@ class Retrievers:
         from longline_agent_tools.rag_client import RagClient  # noqa: PLC0415  # imports an HTTP client
 
         return RagClient(
-            urls=self._settings.policy,
-            token_hosts=self._settings.token_hosts,
+            urls=self._settings.rag_policy,
+            token_hosts=self._settings.rag_token_hosts,
             timeout_seconds=timeout_seconds,
-            most_bytes=int(self._settings.answer_mib * 1024 * 1024),
+            most_bytes=int(self._settings.rag_answer_mib * 1024 * 1024),
         )
 
 

@@ -135,19 +135,19 @@ def _parsed(adapter: TypeAdapter[_T], answer: bytes) -> _T:
 def _reason(error: Exception) -> str:
     """What an exception means. No text of it is shown: it may hold the URL."""
     if isinstance(error, UrlRefusedError):
-        return f"its URL is refused: {error.reason}; see agent_tools.rag.url"
+        return f"its URL is refused: {error.reason}; see agent_tools.rag_domains"
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "its host has no address")
 
 
 _REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (httpx.InvalidURL, "its URL is none that can be called"),
     (httpx.UnsupportedProtocol, "its URL is none that can be called"),
-    (AnswerTooLargeError, "its answer is too large; see agent_tools.rag.answer_mib"),
+    (AnswerTooLargeError, "its answer is too large; see agent_tools.rag_answer_mib"),
     (httpx.ConnectError, "it cannot be reached"),
     (httpx.ConnectTimeout, "it cannot be reached"),
     (httpx.HTTPError, "the connection broke"),
     (UnicodeError, "what it is asked with holds characters that cannot be sent"),
-    (TimeoutError, "it was silent for too long; see agent_tools.rag.timeout_seconds"),
+    (TimeoutError, "it was silent for too long; see agent_tools.rag_search_seconds"),
 )
 
 
@@ -155,7 +155,7 @@ def _refusal(status: int, *, is_known: bool) -> str:
     if status in _REFUSED and not is_known:
         return (
             f"it wants to know the caller (HTTP {status}), whose token goes to the hosts of "
-            "agent_tools.rag.token_domains only"
+            "agent_tools.rag_token_domains only"
         )
     if status in _REFUSED:
         return f"it refuses the caller (HTTP {status})"

@@ -8,7 +8,7 @@ from longline_agent_tools.model_names import check_base_url, parse_model_name
 from longline_agent_tools.rag_settings import RagSettings
 
 
-class AgentToolsSettings(McpSettings):
+class AgentToolsSettings(McpSettings, RagSettings):
     """Which model answers where an assistant names none, and how the agent behaves by default."""
 
     model_name: str = Field(
@@ -37,7 +37,6 @@ class AgentToolsSettings(McpSettings):
     max_steps: int = Field(100, ge=2, description="Model calls and rounds of tools after which a run is stopped.")
     cached_agents: int = Field(64, ge=1, le=10_000, description="How many compiled agents are kept for the next run.")
     demo_word_seconds: float = Field(0.004, ge=0, le=1, description="Seconds between words that `demo:` streams.")
-    rag: RagSettings = Field(RagSettings(), description="Retrieval: collections that agents search over HTTP.")
 
     @field_validator("openai_base_url")
     @classmethod

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from tests.plugins.agent_tools.aimock import Aimock, Fixture, serve_aimock
+from tests.plugins.agent_tools.rag_server import HANDBOOK, LAWS, RagServer, serving_documents
 
 import longline_agent_tools as plugin
 from longline.models.json import JsonObject, JsonValue
@@ -70,4 +71,18 @@ def aimock() -> Iterator[Aimock]:
         {"match": {"userMessage": "hello"}, "response": {"content": "Hello from a stand-in that streams its words."}},
     ]
     with serve_aimock(fixtures, api_key=KEY) as server:
+        yield server
+
+
+@pytest.fixture
+def documents() -> Iterator[RagServer]:
+    collections = {
+        HANDBOOK: {"name": "Handbücher Große", "metadata": {"description": "Alles über Größen und Maße."}},
+        LAWS: {"name": "Gesetze", "metadata": {}},
+    }
+    found = [
+        {"id": "d1", "page_content": "Die Tür ist 2 m groß — „genau“.", "metadata": {"source": "Maße.pdf", "page": 3}},
+        {"id": "d2", "page_content": "Übermaß", "metadata": None, "score": 0.2},
+    ]
+    with serving_documents(collections=collections, found=found) as server:
         yield server
