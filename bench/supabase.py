@@ -185,29 +185,7 @@ def tokens(postgres: OwnServer) -> list[Row]:
                 except httpx.TransportError:
                     refused[kind] = "closed"
         assert "200" not in refused.values()
-        rows = [(f"refused: {len(refused)} kinds", ", ".join(f"{kind} {code}" for kind, code in refused.items()))]
-        return [*rows, *asyncio.run(_authenticating(stack))]
-
-
-async def _authenticating(stack: Stack) -> list[Row]:
-    """In this process, without HTTP: signature, claims, organisations."""
-    import longline_auth_supabase as plugin
-    from longline.auth.authenticator import Credentials
-    from longline.settings import CORE_SECTIONS, parse_settings
-
-    settings = parse_settings(
-        {"auth_supabase": {"url": stack.identity.url}}, [*CORE_SECTIONS, *plugin.register_settings()]
-    )
-    (authenticator,) = plugin.register_authenticators(settings)
-    same = stack.token(stack.seed.anna)
-    new = [stack.token(stack.seed.anna) for _ in range(500)]
-    taken: dict[str, list[float]] = {"the same token again": [], "a token never seen": []}
-    async with authenticator.opened():  # type: ignore[attr-defined]  # what its wrapper enters
-        for token in [same, *[same] * 2000, *new]:
-            credentials = Credentials(method="GET", path="/", headers={"authorization": f"Bearer {token}"})
-            with timed(taken["the same token again" if token is same else "a token never seen"]):
-                await authenticator.authenticate(credentials)
-    return [(f"authenticating, key cached, {name}", centiles(values)) for name, values in taken.items()]
+        return [(f"refused: {len(refused)} kinds", ", ".join(f"{kind} {code}" for kind, code in refused.items()))]
 
 
 # -- many agents ----------------------------------------------------------------------------------------------------

@@ -82,6 +82,13 @@ class TestStart:
         async with open_shelf(Shelf(agent("clerk", "Be brief."), agent("cook"))) as server:  # it came back
             assert set(await prompts(server)) == {"Clerk", "Cook"}
 
+    async def test_the_log_says_how_it_went(self, open_shelf: OpenShelf, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level("INFO", "longline")
+        async with open_shelf(Shelf(agent("clerk"))):
+            (line,) = [record for record in caplog.records if record.message == "agent sync finished"]
+            found = {"total": 1, "created": 1, "updated": 0, "skipped": 0, "failed": 0, "withdrawn": 0}
+            assert vars(line)["counts"] == found
+
     async def test_one_bad_agent_never_stops_the_others(self, open_shelf: OpenShelf) -> None:
         shelf = Shelf(agent("bad", graph="none such"), agent("clerk"))
         shelf.faults = [SourceFault("worse", "no endpoint")]
@@ -207,6 +214,18 @@ class TestChanges:
 
 
 class TestWhoMay:
+    async def test_without_its_source_nobody_sees_a_mirror(self, open_shelf: OpenShelf) -> None:
+        shelf = Shelf(agent("clerk"))
+        async with open_shelf(shelf):
+            pass
+        shelf.name = "another shelf"
+        shelf.is_listed = False
+        async with open_shelf(shelf) as server:
+            assert await prompts(server) == {}
+            posing = NewAssistant(graph_id="steps", metadata={"mirrored_from": "another shelf", "created_by": "system"})
+            made = await server.assistants.create(LOCAL, posing)
+            assert "mirrored_from" not in made.metadata
+
     async def test_members_see_it_and_nobody_changes_it(self, open_shelf: OpenShelf) -> None:
         async with open_shelf(Shelf(agent("clerk"))) as server:
             assert set(await prompts(server, MEMBER)) == {"Clerk"}

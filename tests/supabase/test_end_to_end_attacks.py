@@ -91,11 +91,14 @@ def test_an_id_that_is_taken_beforehand_becomes_the_agents(
     assert PROMPT not in taken.text
 
 
-def test_a_run_cannot_say_which_organisation_it_is_of(stack: Stack, anna: httpx.Client) -> None:
+def test_a_run_cannot_say_whose_member_its_caller_is(stack: Stack, anna: httpx.Client) -> None:
     agent_id = stack.project.add_agent(stack.seed.kanzlei, "Spiegel", graph_id="spiegel")
-    config = {"configurable": {"supabase_organization_id": stack.seed.stadtwerke}}
-    seen = anna.post("/runs/wait", json={"assistant_id": agent_id, "input": {}, "config": config}).json()["seen"]
-    assert seen["plain"]["supabase_organization_id"] == stack.seed.kanzlei
+    theirs = [stack.seed.stadtwerke]
+    claimed = {"langgraph_auth_user": {"organizations": theirs}, "langgraph_auth_organizations": theirs}
+    for given in ({"config": {"configurable": claimed}}, {"context": claimed}):
+        seen = anna.post("/runs/wait", json={"assistant_id": agent_id, "input": {}, **given}).json()["seen"]
+        assert seen["plain"]["langgraph_auth_user"]["organizations"] == [stack.seed.kanzlei]
+        assert stack.seed.stadtwerke not in str(seen)
 
 
 def test_a_thread_of_another_user_shows_nothing_of_an_agent(

@@ -1,11 +1,13 @@
 """Agents of a project become assistants when a server starts: all, those of an organisation, or none until asked."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from longline_auth_supabase.settings import SupabaseAuthSettings
 from tests.supabase.project import VARIANTS, Variant
 from tests.supabase.seed import KANZLEI, MODEL, PROMPT, RECHT
 from tests.supabase.stack import COUNTS, SYNCED, Server, Stack, running_stack, serving
@@ -136,6 +138,31 @@ def test_a_scope_that_nobody_understands_stops_the_start(stack: Stack, tmp_path:
     assert server.wait_end() != 0
     assert "AGENT_SYNC_SCOPE" in server.output
     assert "org:<uuid>" in server.output
+
+
+def test_a_scope_that_nobody_could_see_stops_the_start_and_names_what_to_set(stack: Stack, tmp_path: Path) -> None:
+    environment = stack.environment(LONGLINE_STATIC_TOKENS__TOKENS=f'{{"anna": "{"t" * 40}"}}')
+    for name in ("SUPABASE_URL", "SUPABASE_KEY"):
+        del environment[name]
+    stopped_with(tmp_path, environment)
+
+
+def test_members_that_are_in_no_table_stop_the_start(own_stack: Stack, tmp_path: Path) -> None:
+    own_stack.project.rows("ALTER TABLE public.organization_members RENAME TO mitglieder")
+    stopped_with(tmp_path, own_stack.environment(LONGLINE_AUTH_SUPABASE__ORGANIZATIONS_CLAIM=""))
+
+
+def stopped_with(folder: Path, environment: dict[str, str]) -> None:
+    """A server of agents that nobody could see does not start, and names a setting that there is."""
+    server = Server(folder, 0, environment)
+    server.start()
+    try:
+        assert server.wait_end() != 0
+    finally:
+        server.kill()
+    named = re.findall(r"auth_supabase\.([a-z_]+)", server.output.replace("longline_auth_supabase.", ""))
+    assert named, server.output
+    assert set(named) <= set(SupabaseAuthSettings.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tests.supabase.written import Said, files_in, leaks, rows_in, secrets_of
 CUSTOM_KEY = "sk-custom-Wq2-given-in-a-configuration-91bC"
 NAMED_KEY = "sk-named-Xy7-given-by-its-usual-name-44dE"
 HEADER = "header-Pk5-of-a-caller-77aB"
+SERVERS_HEADER = "header-Vt8-for-an-mcp-server-63fG"
 IN_URL = "url-Lm3-secret-of-an-endpoint-58cD"
 MODES = ["values", "updates", "messages", "messages-tuple", "events", "debug", "tasks", "checkpoints", "custom"]
 ALL: Any = {"stream_mode": MODES, "stream_resumable": True, "stream_subgraphs": True}
@@ -57,7 +58,7 @@ def test_no_secret_is_in_anything_that_the_server_wrote(own_stack: Stack, tmp_pa
         if environment:
             places += rows_in(environment["DATABASE_URL"], "longline")
     assert kind == "postgres" or any(name.endswith(".db") for name, _ in places), [name for name, _ in places]
-    secrets = secrets_of(stack, CUSTOM_KEY, NAMED_KEY, HEADER, IN_URL)
+    secrets = secrets_of(stack, CUSTOM_KEY, NAMED_KEY, HEADER, SERVERS_HEADER, IN_URL)
     assert any(name.startswith("exchanged") for name in secrets), "no token was exchanged"
     assert leaks(places, secrets) == []
     assert leaks([("here", NAMED_KEY.encode())], secrets), "it would find one"
@@ -102,6 +103,11 @@ def _talk(stack: Stack, said_there: Said, client: httpx.Client, agents: dict[str
     said_there.ask(
         client, "POST", f"/threads/{other}/runs/wait", {**waiting, "input": None, "command": {"resume": "ja"}}
     )
+    servers = [{"url": stack.legal.endpoint, "headers": {"x-mandant": SERVERS_HEADER, "authorization": SERVERS_HEADER}}]
+    headed = {**law, "assistant_id": stack.seed.recht, "config": {"configurable": {"mcp_config": {"servers": servers}}}}
+    answer = said_there.ask(client, "POST", f"/threads/{other}/runs/stream", {**headed, **ALL})
+    assert ANSWERS[LAW].split()[-1] in answer.text
+    assert stack.legal.seen[-1].headers["x-mandant"] == SERVERS_HEADER
     background = {"assistant_id": stack.seed.fristen, "input": said(DEADLINE), "stream_resumable": True}
     runs = [said_there.ask(client, "POST", f"/threads/{other}/runs", background).json()["run_id"] for _ in range(2)]
     for run_id in runs:

@@ -28,7 +28,7 @@ from longline.models.json import JsonObject, JsonValue, as_object
 from longline.models.pages import Page
 from longline.runs.execution import GraphRunner, GraphUse
 from longline.services.graph_assistants import ensure_graph_assistants, is_by_server
-from longline.services.mirror_store import MAKER, SERVER, SYNC_ERROR
+from longline.services.mirror_store import MAKER, MIRRORED_FROM, SERVER, SYNC_ERROR
 from longline.services.mirroring import Mirrors
 from longline.services.narrowing import narrowing
 from longline.services.pairing import paired
@@ -266,8 +266,8 @@ class AssistantService:
 
 
 def _by_callers(principal: Principal, metadata: JsonValue) -> JsonObject:
-    """Metadata as a caller may write it. Only the server makes assistants that are everybody's."""
+    """Metadata as a caller may write it. Only the server makes assistants that are everybody's, or mirrors."""
     given = as_object(metadata)
-    if principal.is_authenticated and given.get(MAKER) == SERVER:
-        return {key: value for key, value in given.items() if key != MAKER}
-    return given
+    is_posing = principal.is_authenticated and given.get(MAKER) == SERVER
+    hidden = {MIRRORED_FROM, MAKER} if is_posing else {MIRRORED_FROM}
+    return {key: value for key, value in given.items() if key not in hidden}

@@ -78,7 +78,7 @@ class MirrorKeeper:
         try:
             if self._source.is_listed:
                 counts = await self._mirrors.list(self._source)
-                logger.info("agent sync finished", extra=self._said(**asdict(counts)))
+                logger.info("agent sync finished", extra=self._said(counts=asdict(counts)))
             else:
                 await self._mirrors.check_stored(self._source)
         except SourceAwayError as error:

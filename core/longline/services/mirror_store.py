@@ -1,7 +1,7 @@
 """Mirrors of agents as they are stored: assistants that belong to the server and change only when their agent does."""
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,7 +10,7 @@ from longline.clock import Clock
 from longline.errors import AlreadyExistsError, BrokenAgentError, NotFoundError, UnknownGraphError
 from longline.graphs.registry import GraphRegistry
 from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
-from longline.models.filters import EVERYTHING, Equals, Filter, Missing
+from longline.models.filters import EVERYTHING, AnyOf, Equals, Filter, Missing, all_of
 from longline.models.json import JsonObject, JsonValue
 from longline.services.pairing import paired
 from longline.services.sources import AssistantSource, SourcedAssistant
@@ -24,11 +24,11 @@ OWNER: Final = "owner"
 MAKER: Final = "created_by"
 SERVER: Final = "system"
 SYNCED_AT: Final = "synced_at"
+MIRRORED_FROM: Final = "mirrored_from"
+"""The name of the source whose agent a mirror stands for. Callers cannot write it."""
 WITHDRAWN_AT: Final = "withdrawn_at"
 SYNC_ERROR: Final = "sync_error"
 """Marks an assistant that a caller made in the place of a mirror, while the source was away."""
-PRESENT: Final[Filter] = Missing(WITHDRAWN_AT)
-"""Not a mirror of an agent that is gone."""
 
 _TRIES: Final = 20
 _PAGE: Final = 500
@@ -75,24 +75,24 @@ class MirrorStore:
             if offset >= page.total:
                 return
 
-    def plan(self, agent: SourcedAssistant, old: Assistant | None) -> Planned:
+    def plan(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant | None) -> Planned:
         """What storing it would do. Raises BrokenAgentError for a graph that this server does not have."""
         if agent.graph_id not in self._graphs.graph_ids:
             raise BrokenAgentError(agent.key, str(UnknownGraphError(agent.graph_id, self._graphs.graph_ids)))
         if old is None:
             return Planned(agent=agent, action="created")
-        changes = self._changes(agent, old)
+        changes = self._changes(source, agent, old)
         return Planned(agent=agent, action="updated" if changes else "skipped", changes=changes)
 
-    async def put(self, agent: SourcedAssistant, old: Assistant | None) -> MirrorAction:
+    async def put(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant | None) -> MirrorAction:
         """Store it over `old`, which is what `find` found. Raises BrokenAgentError."""
         for _ in range(_TRIES):
-            planned = self.plan(agent, old)
+            planned = self.plan(source, agent, old)
             try:
                 if old is None:
-                    await self._create(agent)
+                    await self._create(source, agent)
                 elif planned.action == "updated":
-                    await self._update(agent, old)
+                    await self._update(source, agent, old)
             except (AlreadyExistsError, NotFoundError):  # another server was quicker: look at what it left
                 old = await self.find(agent.assistant_id)
             else:
@@ -106,12 +106,12 @@ class MirrorStore:
         now = self._clock()
         change = AssistantChange(metadata={WITHDRAWN_AT: now.isoformat()})
         try:
-            await self._store.update(old.assistant_id, change, at=now, visible=PRESENT)
+            await self._store.update(old.assistant_id, change, at=now, visible=Missing(WITHDRAWN_AT))
         except NotFoundError:  # hidden by another server
             return False
         return True
 
-    async def _create(self, agent: SourcedAssistant) -> None:
+    async def _create(self, source: AssistantSource, agent: SourcedAssistant) -> None:
         config, context = paired(agent.config, agent.context)
         now = self._clock()
         await self._store.create(
@@ -122,32 +122,30 @@ class MirrorStore:
                 description=agent.description,
                 config=self._vault.seal(config),
                 context=self._vault.seal(context),
-                metadata=self._metadata(agent),
+                metadata={**_marks(source, agent), SYNCED_AT: now.isoformat()},
                 version=1,
                 created_at=now,
                 updated_at=now,
             )
         )
 
-    async def _update(self, agent: SourcedAssistant, old: Assistant) -> None:
+    async def _update(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant) -> None:
         if old.metadata.get(MAKER) != SERVER:
             logger.warning("assistant of an agent belonged to a caller", extra={"assistant_id": old.assistant_id})
         config, context = paired(agent.config, agent.context)
+        now = self._clock()
         change = AssistantChange(
             graph_id=agent.graph_id,
             name=agent.name,
             description=agent.description,
             config=self._vault.seal(config),
             context=self._vault.seal(context),
-            metadata={**dict.fromkeys(old.metadata), **self._metadata(agent)},
+            metadata={**dict.fromkeys(old.metadata), **_marks(source, agent), SYNCED_AT: now.isoformat()},
         )
         unchanged = Equals(SYNCED_AT, old.metadata[SYNCED_AT]) if SYNCED_AT in old.metadata else EVERYTHING
-        await self._store.update(old.assistant_id, change, at=self._clock(), visible=unchanged)
+        await self._store.update(old.assistant_id, change, at=now, visible=unchanged)
 
-    def _metadata(self, agent: SourcedAssistant) -> JsonObject:
-        return {**agent.metadata, OWNER: SERVER, MAKER: SERVER, SYNCED_AT: self._clock().isoformat()}
-
-    def _changes(self, agent: SourcedAssistant, old: Assistant) -> list[str]:
+    def _changes(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant) -> list[str]:
         config, context = paired(agent.config, agent.context)
         metadata = {key: value for key, value in old.metadata.items() if value is not None and key != SYNCED_AT}
         found = [
@@ -156,7 +154,7 @@ class MirrorStore:
             *(["description"] if agent.description not in (None, old.description) else []),
             *_differing("config", config, self._vault.open_in_clear(old.config)),
             *_differing("context", context, self._vault.open_in_clear(old.context)),
-            *_differing("metadata", {**agent.metadata, OWNER: SERVER, MAKER: SERVER}, metadata),
+            *_differing("metadata", _marks(source, agent), metadata),
         ]
         if SYNCED_AT not in old.metadata and not found:
             return [f"metadata.{SYNCED_AT}"]
@@ -165,7 +163,19 @@ class MirrorStore:
 
 def is_mirror_of(source: AssistantSource, assistant: Assistant) -> bool:
     """Whether the server made this assistant for an agent of the source."""
-    return assistant.metadata.get(MAKER) == SERVER and source.reference(assistant.metadata) is not None
+    marks = assistant.metadata.get(MAKER), assistant.metadata.get(MIRRORED_FROM)
+    return marks == (SERVER, source.name)
+
+
+def present(sources: Collection[str]) -> Filter:
+    """The condition that leaves out mirrors of agents that are gone, and of sources that this server does not have: who
+    may see those, nobody here knows."""
+    known = AnyOf((Missing(MIRRORED_FROM), *(Equals(MIRRORED_FROM, name) for name in sources)))
+    return all_of(known, Missing(WITHDRAWN_AT)) if sources else Missing(MIRRORED_FROM)
+
+
+def _marks(source: AssistantSource, agent: SourcedAssistant) -> JsonObject:
+    return {**agent.metadata, OWNER: SERVER, MAKER: SERVER, MIRRORED_FROM: source.name}
 
 
 def _differing(prefix: str, new: Mapping[str, JsonValue], old: Mapping[str, object]) -> list[str]:

@@ -16,9 +16,9 @@ from longline.auth.principal import Principal
 from longline.clock import Clock
 from longline.errors import BrokenAgentError, NotFoundError, SourceAwayError
 from longline.models.assistants import Assistant
-from longline.models.filters import EVERYTHING, Filter, all_of, matches
+from longline.models.filters import Filter, all_of, matches
 from longline.models.json import JsonObject
-from longline.services.mirror_store import PRESENT, SYNC_ERROR, MirrorAction, MirrorStore, Planned, is_mirror_of
+from longline.services.mirror_store import SYNC_ERROR, MirrorAction, MirrorStore, Planned, is_mirror_of, present
 from longline.services.sources import AssistantSource, SourcedAssistant
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Mirrors:
 
     def __init__(self, *, sources: Sequence[AssistantSource], store: MirrorStore, access: Access, clock: Clock) -> None:
         self.sources = {source.name: source for source in sources}
+        self._present = present(self.sources)
         self._store = store
         self._access = access
         self._clock = clock
@@ -76,8 +77,8 @@ class Mirrors:
 
     @property
     def present(self) -> Filter:
-        """The condition that leaves out mirrors of agents that are gone."""
-        return PRESENT if self.sources else EVERYTHING
+        """The condition that leaves out mirrors of agents that are gone, or of sources that are not here."""
+        return self._present
 
     def reference(self, metadata: JsonObject | None) -> tuple[AssistantSource, str] | None:
         """The source and the key of the agent that an assistant with this metadata stands for."""
@@ -125,7 +126,7 @@ class Mirrors:
         ForbiddenError, SourceAwayError, BrokenAgentError."""
         source = self.sources[name]
         value: JsonObject = {"assistant_id": source.id_of(key)}
-        visible = all_of(await self._access.decide(principal, Action("assistants", "read"), value), PRESENT)
+        visible = all_of(await self._access.decide(principal, Action("assistants", "read"), value), self._present)
         result = await self.ask(source, key, at_once=True)
         stored = None if result is None else await self._store.find(result.assistant_id)
         if result is None or stored is None or not matches(visible, stored.metadata):
@@ -170,7 +171,7 @@ class Mirrors:
                 await self._store.withdraw(stored)
             result = None
         else:
-            action = await self._store.put(agent, stored)
+            action = await self._store.put(source, agent, stored)
             result = SyncResult(assistant_id=agent.assistant_id, action=action, synced_at=at)
             logger.info("agent synced", extra={"source": source.name, "agent": key, "action": action})
             await self._tell(source, [agent])
@@ -202,7 +203,7 @@ class Mirrors:
         for agent in listing.agents:
             try:
                 old = stored.get(agent.assistant_id) or await self._store.find(agent.assistant_id)
-                counts[await self._store.put(agent, old)] += 1
+                counts[await self._store.put(source, agent, old)] += 1
             except BrokenAgentError as error:
                 faults.append((agent.key, error.reason))
                 continue
@@ -226,7 +227,7 @@ class Mirrors:
         for agent in listing.agents:
             try:
                 old = stored.get(agent.assistant_id) or await self._store.find(agent.assistant_id)
-                planned.append(self._store.plan(agent, old))
+                planned.append(self._store.plan(source, agent, old))
             except BrokenAgentError as error:
                 faults.append((agent.key, error.reason))
         return planned, faults

@@ -1,5 +1,6 @@
 """Which tools a server has for a user: asked once for a while, and looked at tool by tool."""
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -15,13 +16,13 @@ from jsonschema.validators import validator_for  # type: ignore[import-untyped] 
 from langchain_core.tools import StructuredTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from mcp import types
-from pydantic import ValidationError
 
 from longline.models.json import JsonValue
 from longline.threads import in_thread
 from longline_agent_tools.callers import Caller
 from longline_agent_tools.errors import McpFailedError
 from longline_agent_tools.mcp_config import McpServer
+from longline_agent_tools.mcp_failures import silent
 from longline_agent_tools.mcp_pool import McpPool, SessionKey, session_key
 from longline_agent_tools.mcp_settings import McpSettings
 from longline_agent_tools.single_flight import SingleFlight
@@ -32,7 +33,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 _MOST_TOOLS: Final = 2_000
-_MOST_PAGES: Final = 200
+_MOST_PAGES: Final = 100
 _MOST_KEPT: Final = 1_000
 _LONGEST_SCHEMA: Final = 200_000
 _LONGEST_DESCRIPTION: Final = 10_000
@@ -88,7 +89,7 @@ class McpCatalog:
 
     async def _listed(self, key: SessionKey, server: McpServer, caller: Caller) -> tuple[RemoteTool, ...]:
         try:
-            described = await self._pages(server, caller)
+            described = await self._described(server, caller)
         except McpFailedError as error:
             _remember(self._failed, key, (self._clock() + self._settings.mcp_failed_seconds, error))
             raise
@@ -99,6 +100,13 @@ class McpCatalog:
         kept = (self._clock() + self._settings.mcp_schema_seconds, tools)
         _remember(self._known, (server.key, caller.identity), kept)
         return tools
+
+    async def _described(self, server: McpServer, caller: Caller) -> list[object]:
+        try:
+            async with asyncio.timeout(self._settings.mcp_list_seconds):
+                return await self._pages(server, caller)
+        except TimeoutError:
+            raise silent() from None
 
     async def _pages(self, server: McpServer, caller: Caller) -> list[object]:
         found: list[object] = []
@@ -130,7 +138,7 @@ def _usable(described: list[object]) -> tuple[tuple[RemoteTool, ...], dict[str, 
         shown = name[:_LONGEST_SHOWN] if isinstance(name, str) and name else f"number {number}"
         try:
             tool = _checked(description)
-        except (ValidationError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001  # of three libraries that look at it: the others must not suffer
             faults[shown] = str(error) if isinstance(error, _BrokenToolError) else type(error).__name__
             continue
         if tool.name in tools:

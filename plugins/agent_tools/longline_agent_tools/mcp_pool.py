@@ -168,6 +168,4 @@ class McpPool:
 
 def _means_gone(failure: McpFailedError, session: McpSession, *, is_new: bool) -> bool:
     """Whether the failure is one of the session, which a new one may not have."""
-    if not session.is_alive:
-        return True
-    return not is_new and (failure.is_broken or failure.status in _UNKNOWN_SESSION)
+    return not session.is_alive or failure.is_broken or (not is_new and failure.status in _UNKNOWN_SESSION)

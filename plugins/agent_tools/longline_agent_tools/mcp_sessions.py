@@ -11,6 +11,7 @@ from contextvars import Context
 from typing import Final, TypeVar
 
 import httpx
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp import ClientSession, McpError, types
 from mcp.client.streamable_http import streamable_http_client
@@ -163,6 +164,10 @@ class _Client(ClientSession):
             raise self._failure(call_id, error) from None
         except ValidationError:
             raise no_mcp() from None
+        except (ClosedResourceError, BrokenResourceError):  # nobody takes it to the server any more
+            raise broken(may_have_run=False) from None
+        except EndOfStream:
+            raise broken(may_have_run=True) from None
         except asyncio.CancelledError:
             self._call_off(call_id)
             raise

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from longline.auth.authenticator import Credentials
 from longline.auth.principal import Principal
@@ -15,12 +16,13 @@ from longline_auth_supabase.remote import RemoteUsers
 from longline_auth_supabase.service_keys import ServiceKeys
 from longline_auth_supabase.settings import SupabaseAuthSettings
 from longline_auth_supabase.tokens import read_token
-from longline_auth_supabase.users import principal_of
+from longline_auth_supabase.users import TOKEN_NAME, principal_of
 from longline_auth_supabase.verify import Verifier
 
 
 class SupabaseAuthenticator:
-    """See OrganizationAuthenticator. Tokens of other issuers, and what is no token, are left to others."""
+    """See OrganizationAuthenticator, RenewingAuthenticator. Tokens of other issuers, and what is no token, are left to
+    others."""
 
     name = "auth_supabase"
 
@@ -59,6 +61,13 @@ class SupabaseAuthenticator:
         except TokenRefusedError as error:
             self.refusals.note(error.kind)
             raise
+
+    async def renew(self, principal: Principal) -> Principal | None:
+        """See RenewingAuthenticator. Only the table of members knows more than what the user has shown."""
+        if principal.token_name != TOKEN_NAME:
+            return None
+        organizations = await self._membership.renewed(principal.identity)
+        return None if organizations is None else replace(principal, organizations=organizations)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:

@@ -60,3 +60,10 @@ class ApiKeyRefusedError(IdentityAwayError):
 
     def __init__(self) -> None:
         super().__init__("the project refuses this server's API key")
+
+
+class MembersAwayError(IdentityAwayError):
+    """The table of members cannot be asked, and was not asked about this user lately."""
+
+    def __init__(self) -> None:
+        super().__init__("the database that lists members cannot be asked")

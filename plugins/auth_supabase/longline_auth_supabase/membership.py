@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from longline.models.json import JsonObject, JsonValue
+from longline_auth_supabase.errors import MembersAwayError
 from longline_auth_supabase.remembered import Remembered
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,17 @@ class Membership:
             return _ids(said)
         if self._source is None:
             return ()
-        return _ids(list(await self._ask(self._source, str(claims["sub"]).lower())))
+        return await self._ask(self._source, str(claims["sub"]).lower()) or ()
+
+    async def renewed(self, user_id: str) -> tuple[str, ...] | None:
+        """The organisations of a user who is not there, as the table lists them now; None if only tokens can tell.
+        Raises IdentityAwayError."""
+        if self._source is None or self._is_claim_certain:
+            return None
+        found = await self._ask(self._source, user_id)
+        if found is None and self._is_away:
+            raise MembersAwayError
+        return () if found is None and not self._claim else found
 
     async def check(self) -> None:
         """Ask once, at the start, so that a query that cannot work is found before somebody misses an agent."""
@@ -97,13 +108,14 @@ class Membership:
         if self._source is not None:
             await self._source.close()
 
-    async def _ask(self, source: MemberSource, user_id: str) -> tuple[str, ...]:
+    async def _ask(self, source: MemberSource, user_id: str) -> tuple[str, ...] | None:
+        """What the table lists or has listed lately; None if nobody knows."""
         is_failing = self._is_away or self._is_broken
         if is_failing and (self._asking or self._clock() - self._failed_at < _AWAY_SECONDS):
             return self._last(user_id)
         self._asking += 1
         try:
-            found = await self._known.get(user_id, lambda: source.organizations_of(user_id))
+            found = await self._known.get(user_id, lambda: _load(source, user_id))
         except QueryBrokenError as error:
             self._note_broken(error)
         except QueryAwayError as error:
@@ -115,8 +127,8 @@ class Membership:
             self._asking -= 1
         return self._last(user_id)
 
-    def _last(self, user_id: str) -> tuple[str, ...]:
-        return self._known.last(user_id, self._grace) or ()
+    def _last(self, user_id: str) -> tuple[str, ...] | None:
+        return self._known.last(user_id, self._grace)
 
     def _note_away(self, error: QueryAwayError) -> None:
         self._failed_at = self._clock()
@@ -137,6 +149,10 @@ class Membership:
             )
             logger.error("query for organisations does not work", extra={"reason": str(error), "mend": mend})
         self._is_broken = True
+
+
+async def _load(source: MemberSource, user_id: str) -> tuple[str, ...]:
+    return _ids(list(await source.organizations_of(user_id)))
 
 
 def _at(claims: JsonObject, path: Sequence[str]) -> JsonValue:

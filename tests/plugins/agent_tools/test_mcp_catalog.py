@@ -1,5 +1,6 @@
 """Which tools of a server an agent is offered, and what its model gets of their results."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -72,9 +73,22 @@ async def test_a_server_whose_pages_never_end_is_not_read_for_ever() -> None:
         return result(message, {"tools": [], "nextCursor": "again"})
 
     with serve_odd(answers={"tools/list": page}) as odd:
-        async with open_agents() as agents:
+        async with open_agents(mcp_list_seconds=100) as agents:
             assert await agents.names(mcp_config=servers({"url": odd.url})) == []
-        assert odd.count("tools/list") == 200
+        assert odd.count("tools/list") == 100
+
+
+@pytest.mark.anyio
+async def test_all_pages_together_may_take_no_longer_than_one(caplog: pytest.LogCaptureFixture) -> None:
+    async def page(message: dict[str, Any]) -> Response:
+        await asyncio.sleep(0.1)
+        return result(message, {"tools": [], "nextCursor": "again"})
+
+    with serve_odd(answers={"tools/list": page}) as odd:
+        async with open_agents(mcp_list_seconds=0.5) as agents:
+            assert await agents.names(mcp_config=servers({"url": odd.url})) == []
+    (line,) = fields(caplog.records, "mcp server not usable")
+    assert line["reason"] == "it was silent for too long"
 
 
 @pytest.mark.anyio

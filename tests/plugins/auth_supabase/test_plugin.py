@@ -49,14 +49,11 @@ def test_a_missing_package_is_one_sentence_with_the_way_out() -> None:
     assert said.endswith("pip install 'longline[auth-supabase]'")
 
 
-def test_with_a_project_there_is_one_authenticator_and_hardly_a_rule() -> None:
+def test_with_a_project_there_is_one_authenticator_and_one_rule() -> None:
     settings = settings_for(url="https://x.supabase.co")
     (authenticator,) = plugin.register_authenticators(settings)
     assert authenticator.name == "auth_supabase"
-    assert plugin.register_access_rules(settings) == []
-    (rule,) = plugin.register_access_rules(
-        settings_for(url="https://x.supabase.co", key="sb_secret_x", service_role=["threads"])
-    )
+    (rule,) = plugin.register_access_rules(settings)
     assert rule.name == "supabase_service_role"
 
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.core.agent_source import agent, id_of
+from tests.core.agent_source import Shelf, agent, id_of
 from tests.core.sample_graphs import steps
 
 from longline.auth.secrets import Vault
@@ -16,6 +16,7 @@ from longline.storage.protocols import Storage
 from longline.testing.storage_shared import Reopen
 
 SERVERS = 20
+SHELF = Shelf()
 
 
 def mirrors(storage: Storage) -> MirrorStore:
@@ -32,11 +33,11 @@ async def test_one_assistant_and_one_version_a_change(reopen: Reopen) -> None:
 
 async def play(stores: list[MirrorStore]) -> None:
     clerk = agent("clerk")
-    actions = await asyncio.gather(*(store.put(clerk, None) for store in stores))
+    actions = await asyncio.gather(*(store.put(SHELF, clerk, None) for store in stores))
     assert sorted(actions) == ["created"] + ["skipped"] * (SERVERS - 1)
     old = await stores[0].find(id_of("clerk"))
     changed = replace(clerk, name="Clerk the second")
-    actions = await asyncio.gather(*(store.put(changed, old) for store in stores))
+    actions = await asyncio.gather(*(store.put(SHELF, changed, old) for store in stores))
     assert sorted(actions) == ["skipped"] * (SERVERS - 1) + ["updated"]
     stored = await stores[0].find(id_of("clerk"))
     assert stored is not None
