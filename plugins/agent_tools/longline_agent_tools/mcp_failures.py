@@ -4,7 +4,7 @@ import httpx
 
 from longline.errors import UrlRefusedError
 from longline_agent_tools.errors import McpFailedError
-from longline_agent_tools.pinned import AnswerTooLargeError
+from longline_agent_tools.pinned import AnswerEncodedError, AnswerTooLargeError
 
 
 def refused_url(reason: str) -> McpFailedError:
@@ -98,7 +98,7 @@ def exchange_broken() -> McpFailedError:
     return McpFailedError("its token exchange answers without a token that can be used")
 
 
-def failure_of(error: Exception) -> McpFailedError | None:
+def failure_of(error: Exception) -> McpFailedError | None:  # noqa: PLR0911  # a table
     """What went wrong on the way to a server; None for an exception of something else."""
     if isinstance(error, McpFailedError):
         return error
@@ -106,6 +106,8 @@ def failure_of(error: Exception) -> McpFailedError | None:
         return refused_url(error.reason)
     if isinstance(error, AnswerTooLargeError):
         return McpFailedError("its answer is too large; see agent_tools.mcp_answer_mib", may_have_run=True)
+    if isinstance(error, AnswerEncodedError):
+        return McpFailedError("its answer is compressed, which it was asked not to do", may_have_run=True)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return unreachable()
     if isinstance(error, httpx.TransportError):

@@ -51,7 +51,7 @@ class McpSettings(SettingsModel):
         default=120.0, gt=0, le=86_400, description="Seconds that the call of an MCP server's tool may take."
     )
     mcp_sessions: int = Field(
-        default=200, ge=1, le=100_000, description="Sessions with MCP servers that each process keeps open."
+        default=100, ge=1, le=100_000, description="Sessions with MCP servers that each process keeps open."
     )
     mcp_idle_seconds: float = Field(
         default=300.0, gt=0, description="Seconds without use after which such a session is closed."

@@ -13,7 +13,7 @@ import httpx
 from longline.auth.urls import Resolver, UrlPolicy, resolve_url
 
 _MOST_ADDRESSES: Final = 4
-_MOST_KEPT: Final = 8
+_MOST_KEPT: Final = 2
 
 
 class AnswerTooLargeError(httpx.ReadError):
@@ -23,10 +23,18 @@ class AnswerTooLargeError(httpx.ReadError):
         super().__init__("the answer is too large")
 
 
+class AnswerEncodedError(httpx.RemoteProtocolError):
+    """A server compressed what it was asked not to: what is small on the way may be large when it is read."""
+
+    def __init__(self) -> None:
+        super().__init__("the answer is compressed")
+
+
 class PinnedTransport(httpx.AsyncBaseTransport):
     """Resolves, checks and connects in one: whatever the name leads to a moment later does not matter. TLS still asks
     for the certificate of the name, and the Host header says it. Use one for each host: a connection that is kept may
-    be used for whatever leads to the same address. An answer ends with AnswerTooLargeError after `most_bytes`."""
+    be used for whatever leads to the same address. An answer ends with AnswerTooLargeError after `most_bytes`, and none
+    is compressed."""
 
     def __init__(
         self, policy: UrlPolicy, *, keep_seconds: float, most_bytes: int, resolver: Resolver | None = None
@@ -52,7 +60,7 @@ class PinnedTransport(httpx.AsyncBaseTransport):
                 extensions={**request.extensions, "sni_hostname": host},
             )
             try:
-                return self._bounded(await self._inner.handle_async_request(pinned))
+                return await self._bounded(await self._inner.handle_async_request(pinned))
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 refused = error
         raise refused or httpx.ConnectError("no address to connect to")
@@ -61,7 +69,10 @@ class PinnedTransport(httpx.AsyncBaseTransport):
         """See httpx."""
         await self._inner.aclose()
 
-    def _bounded(self, response: httpx.Response) -> httpx.Response:
+    async def _bounded(self, response: httpx.Response) -> httpx.Response:
+        if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            await response.aclose()
+            raise AnswerEncodedError
         return httpx.Response(
             response.status_code,
             headers=response.headers,

@@ -57,12 +57,12 @@ class KeySet:
         told now."""
         await self._renew()
         found = self._keys.get(key_id)
-        if found is None and self._flight is not None:
-            found = await self._look(key_id)
         if found is None and (self._flight is not None or self._may_look()):
             found = await self._look(key_id)
+        if found is None and self._fault is not None:
+            raise self._fault.with_traceback(None)  # it is raised again and again
         if found is None:
-            raise self._fault or TokenRefusedError("key")
+            raise TokenRefusedError("key")
         return found
 
     async def prepare(self) -> None:
@@ -100,7 +100,7 @@ class KeySet:
         if self._flight is not None or self._fault is None or since >= _AWAY_SECONDS:
             await self._fetched()
         if self._fault is not None:
-            raise self._fault
+            raise self._fault.with_traceback(None)
 
     def _age(self) -> float:
         return float("inf") if self._fetched_at is None else self._clock() - self._fetched_at

@@ -1,5 +1,8 @@
 """What the server tells about the sync, and whether it can start with it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from longline.errors import SettingsError
 from longline.models.json import JsonObject
 from longline.services.server import Server
@@ -19,7 +22,16 @@ def check_membership(server: Server) -> None:
     if scope.is_empty or not server.is_authenticated or server.knows_organizations:
         return
     fault = f"{SECTION}.scope is {scope}, but nothing here knows to which organisations callers belong"
-    raise SettingsError([f"{fault}: nobody could see an agent; set auth_supabase.membership, or scope to none"])
+    way = "nobody could see an agent; set auth_supabase.organizations_claim to the path of"
+    way += " the claim that lists them, or auth_supabase.organizations_query to a query that works; or scope to none"
+    raise SettingsError([f"{fault}: {way}"])
+
+
+@asynccontextmanager
+async def membership_checked(server: Server) -> AsyncIterator[None]:
+    """Once more when the authenticators have looked whether what they are told works. Raises SettingsError."""
+    check_membership(server)
+    yield
 
 
 def agent_sync(server: Server) -> JsonObject:

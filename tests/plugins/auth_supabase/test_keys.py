@@ -108,6 +108,15 @@ async def test_a_new_key_is_found_at_once(keys: KeySet, identity: Identity) -> N
     assert identity.counts["jwks"] == 2
 
 
+async def test_all_who_come_with_it_at_once_are_let_in(make: Make, identity: Identity) -> None:
+    authenticator = make()
+    assert await refusal(authenticator, identity.issue(ANNA)) == "accepted"
+    identity.rotate("ES256", kept=0)
+    tokens = [identity.issue(ANNA) for _ in range(50)]
+    assert set(await asyncio.gather(*(refusal(authenticator, token) for token in tokens))) == {"accepted"}
+    assert identity.counts["jwks"] == 2
+
+
 async def test_keys_that_rotate_under_load_refuse_nobody(make: Make, identity: Identity) -> None:
     """Fifty callers ask all the time; in the midst of it the project signs with a new key, three times."""
     authenticator = make(jwks_cooldown_seconds=0)

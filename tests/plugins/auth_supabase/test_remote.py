@@ -43,6 +43,22 @@ async def test_many_who_show_one_token_make_one_request(make: Make, identity: Id
     assert identity.counts == {"user": 1}
 
 
+async def test_who_hangs_up_does_not_take_the_answer_from_others(make: Make, identity: Identity) -> None:
+    authenticator = make()
+    token = identity.issue_legacy(ANNA)
+    identity.hang()
+    first = asyncio.create_task(refusal(authenticator, token))
+    while not identity.counts["user"]:
+        await asyncio.sleep(0.005)
+    second = asyncio.create_task(refusal(authenticator, token))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait({first})
+    identity.resume()
+    assert await second == "accepted"
+    assert identity.counts == {"user": 1}
+
+
 async def test_a_kept_answer_does_not_outlive_the_token(make: Make, identity: Identity) -> None:
     authenticator = make(leeway_seconds=0)
     token = identity.issue_legacy(ANNA, exp=int(time.time()) + 2)
