@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from tests.core.conftest import InstallPlugin
 from tests.core.sample_graphs import steps
 
 from longline.auth.principal import LOCAL, Principal
+from longline.auth.secrets import new_key
 from longline.errors import AlreadyExistsError, ForbiddenError, NotFoundError, SourceAwayError
 from longline.graphs.definition import GraphDefinition
 from longline.graphs.registry import GraphRegistry
 from longline.models.assistants import AssistantChange, AssistantQuery
+from longline.models.json import JsonObject
 from longline.runtime import Runtime
 from longline.services.assistants import NewAssistant
 from longline.services.run_requests import RunRequest
@@ -24,6 +27,7 @@ from longline.services.sources import SourceFault, SyncTimes
 pytestmark = pytest.mark.anyio
 MEMBER = Principal(identity="ann", organizations=("a",))
 STRANGER = Principal(identity="bob", organizations=("b",))
+KEY = new_key()
 OpenShelf = Callable[..., AbstractAsyncContextManager[Server]]
 
 
@@ -34,12 +38,15 @@ def open_shelf(install_plugin: InstallPlugin, tmp_path: Path) -> OpenShelf:
     @asynccontextmanager
     async def opened(shelf: Shelf) -> AsyncIterator[Server]:
         place(module, shelf)
-        values = {"server": {"database": f"sqlite:///{tmp_path}/server.db", "drain_seconds": 0}}
+        values = {
+            "server": {"database": f"sqlite:///{tmp_path}/server.db", "drain_seconds": 0},
+            "secrets": {"key": KEY},
+        }
         runtime = Runtime(["shelf", "storage_sqlite"], values)
         definition = GraphDefinition(graph_id="steps", origin="a test", load=lambda: steps("one"))
         runtime.graphs = GraphRegistry({"steps": definition})
-        async with runtime.open() as server:
-            yield server.server
+        async with runtime.open() as running:
+            yield running.server
 
     return opened
 
@@ -63,9 +70,11 @@ class TestStart:
             assert clerk.context == {"system_prompt": "Be kind."}
 
     async def test_a_second_start_changes_nothing(self, open_shelf: OpenShelf) -> None:
-        async with open_shelf(Shelf(agent("clerk"))) as server:
+        config: JsonObject = {"configurable": {"headers": {"X-N": 3}, "api_key": "s", "url": "https://u:p@host/"}}
+        clerk = replace(agent("clerk"), config=config)
+        async with open_shelf(Shelf(clerk)) as server:
             first = await server.assistants.get(LOCAL, id_of("clerk"))
-        async with open_shelf(Shelf(agent("clerk"))) as server:
+        async with open_shelf(Shelf(clerk)) as server:
             assert await server.assistants.get(LOCAL, id_of("clerk")) == first
             assert server.mirrors.report(NAME).counts.skipped == 1
 

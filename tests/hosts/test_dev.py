@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from longline_hosts.dev import DEV
 from tests.hosts.command import ask, clean_environment, longline, running, serving
 from tests.hosts.conftest import SAYS, Project
 
@@ -21,8 +22,7 @@ def test_it_starts_in_an_empty_folder_and_tells_what_it_serves(tmp_path: Path) -
     with serving(tmp_path) as server:
         assert httpx.get(f"{server.url}/ok").json()["ok"] is True
         assert f"SQLite  {tmp_path / DATABASE}" in server.output
-        plugins = "agent_tools, metrics_prometheus, protocol_langgraph, storage_postgres, storage_sqlite, webhooks"
-        assert f"plugins   {plugins}" in server.output
+        assert f"plugins   {', '.join(sorted(DEV.plugins))}" in server.output
         assert "agent ← plugin agent_tools" in server.output
         assert "model     demo:" in server.output
         assert f'get_sync_client(url="{server.url}").runs.wait(None, "agent"' in server.output

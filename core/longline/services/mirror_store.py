@@ -11,7 +11,7 @@ from longline.errors import AlreadyExistsError, BrokenAgentError, NotFoundError,
 from longline.graphs.registry import GraphRegistry
 from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
 from longline.models.filters import EVERYTHING, AnyOf, Equals, Filter, Missing, all_of
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonObject
 from longline.services.pairing import paired
 from longline.services.sources import AssistantSource, SourcedAssistant
 from longline.storage.protocols import AssistantStore
@@ -152,13 +152,17 @@ class MirrorStore:
             *(["graph_id"] if agent.graph_id != old.graph_id else []),
             *(["name"] if agent.name != old.name else []),
             *(["description"] if agent.description not in (None, old.description) else []),
-            *_differing("config", config, self._vault.open_in_clear(old.config)),
-            *_differing("context", context, self._vault.open_in_clear(old.context)),
+            *_differing("config", self._as_kept(config), self._vault.open_in_clear(old.config)),
+            *_differing("context", self._as_kept(context), self._vault.open_in_clear(old.context)),
             *_differing("metadata", _marks(source, agent), metadata),
         ]
         if SYNCED_AT not in old.metadata and not found:
             return [f"metadata.{SYNCED_AT}"]
         return found
+
+    def _as_kept(self, value: JsonObject) -> dict[str, object]:
+        """As it comes back: sealing makes a text of every secret."""
+        return self._vault.open_in_clear(self._vault.seal(value))
 
 
 def is_mirror_of(source: AssistantSource, assistant: Assistant) -> bool:
@@ -178,7 +182,7 @@ def _marks(source: AssistantSource, agent: SourcedAssistant) -> JsonObject:
     return {**agent.metadata, OWNER: SERVER, MAKER: SERVER, MIRRORED_FROM: source.name}
 
 
-def _differing(prefix: str, new: Mapping[str, JsonValue], old: Mapping[str, object]) -> list[str]:
+def _differing(prefix: str, new: Mapping[str, object], old: Mapping[str, object]) -> list[str]:
     """The dotted names under which two objects differ, down to the values of `configurable`."""
     found: list[str] = []
     for key in sorted({*new, *old}):

@@ -80,7 +80,7 @@ class McpCatalog:
         key = session_key(server, caller)
         failed = self._failed.get(key)
         if failed is not None and self._clock() < failed[0]:
-            raise failed[1]
+            raise failed[1].without(())  # a fresh one: each raise adds to the traceback
         return await self._flights.do(key, lambda: self._listed(key, server, caller))
 
     def forget(self, server: McpServer, caller: Caller) -> None:

@@ -3,6 +3,7 @@
 Imported with the first agent that has servers: the SDK takes a while, and may not be installed.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable
 
@@ -18,7 +19,7 @@ from longline_agent_tools.errors import McpFailedError
 from longline_agent_tools.mcp_catalog import McpCatalog, RemoteTool
 from longline_agent_tools.mcp_config import McpServer
 from longline_agent_tools.mcp_credentials import ServerCredentials
-from longline_agent_tools.mcp_failures import broken_url, refused_url
+from longline_agent_tools.mcp_failures import broken_url, refused_url, unsendable_arguments
 from longline_agent_tools.mcp_http import McpTransport
 from longline_agent_tools.mcp_pool import McpPool
 from longline_agent_tools.mcp_results import readable
@@ -52,6 +53,10 @@ class McpConnections:
         self, server: McpServer, caller: Caller, tool: RemoteTool, arguments: JsonObject
     ) -> types.CallToolResult:
         """What the tool answers, as a model can read it. Raises McpFailedError."""
+        try:
+            json.dumps(arguments, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):  # in the SDK it would end the session
+            raise unsendable_arguments() from None
         params = types.CallToolRequestParams(name=tool.name, arguments=arguments)
         try:
             result = await self.pool.ask(

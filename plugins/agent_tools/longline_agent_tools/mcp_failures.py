@@ -27,6 +27,11 @@ def unsendable() -> McpFailedError:
     return McpFailedError("a token or header for it holds characters that no HTTP header can carry")
 
 
+def unsendable_arguments() -> McpFailedError:
+    """Nobody can send halves of signs; models write them now and then."""
+    return McpFailedError("the arguments hold characters that are no text")
+
+
 def unreachable() -> McpFailedError:
     """Nobody answers there."""
     return McpFailedError("it cannot be reached", is_broken=True)
@@ -57,9 +62,9 @@ def other_version() -> McpFailedError:
     return McpFailedError("it speaks a version of MCP that is not known here")
 
 
-def said_no(message: str) -> McpFailedError:
+def said_no(message: str, *, may_have_run: bool) -> McpFailedError:
     """It answered an error of its own. The message is the server's."""
-    return McpFailedError(f"it answers an error: {message}", may_have_run=True)
+    return McpFailedError(f"it answers an error: {message}", may_have_run=may_have_run)
 
 
 def unusable(error: BaseException) -> McpFailedError:

@@ -25,6 +25,7 @@ R = TypeVar("R", bound=BaseModel)
 
 _CLOSE_SECONDS: Final = 5.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
+_SHORTEST_PAUSE_SECONDS: Final = 0.01
 _UNKNOWN_SESSION: Final = (400, 404)
 """What servers answer to a session that they do not know: the first is that of older ones."""
 
@@ -42,6 +43,7 @@ class _Entry:
     session: McpSession
     used_at: float
     users: int = 0
+    was_used: bool = False
 
 
 class McpPool:
@@ -102,7 +104,8 @@ class McpPool:
         self._is_keeping = True
         try:
             while True:
-                await asyncio.sleep(min(self._settings.mcp_idle_seconds / 2, _LONGEST_PAUSE_SECONDS))
+                idle = self._settings.mcp_idle_seconds / 2
+                await asyncio.sleep(max(_SHORTEST_PAUSE_SECONDS, min(idle, _LONGEST_PAUSE_SECONDS)))
                 self.close_idle()
         finally:
             self._is_keeping = False
@@ -138,22 +141,29 @@ class McpPool:
 
     async def _open_to_keep(self, key: SessionKey, server: McpServer, caller: Caller) -> _Entry:
         entry = await self._open(key, server, caller)
-        idle = [old for old in self._kept.values() if not old.users]
-        for old in idle[: max(0, len(self._kept) + 1 - self._settings.mcp_sessions)]:
-            self._forget(old)
-        if self._is_keeping and len(self._kept) < self._settings.mcp_sessions:
+        if self._is_keeping:
             self._kept[key] = entry
+            self._make_room()
         return entry
+
+    def _make_room(self) -> None:
+        """Close the longest unused of too many. Those in use, or about to be, may be more."""
+        idle = [entry for entry in self._kept.values() if not entry.users and entry.was_used]
+        for entry in idle[: max(0, len(self._kept) - self._settings.mcp_sessions)]:
+            self._forget(entry)
 
     @asynccontextmanager
     async def _used(self, entry: _Entry) -> AsyncIterator[None]:
         entry.users += 1
+        entry.was_used = True
         try:
             yield
         finally:
             entry.users -= 1
             entry.used_at = self._clock()
-            if not entry.users and self._kept.get(entry.key) is not entry:
+            if self._kept.get(entry.key) is entry:
+                self._make_room()
+            elif not entry.users:
                 await entry.session.close()
 
     def _forget(self, entry: _Entry) -> None:

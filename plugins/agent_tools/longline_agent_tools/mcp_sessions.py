@@ -28,6 +28,7 @@ R = TypeVar("R", bound=BaseModel)
 
 _CLOSE_SECONDS: Final = 2.0
 _CLOSED: Final = (types.CONNECTION_CLOSED, "Connection closed")  # servers use the number for errors of their own
+_NOT_UNDERSTOOD: Final = (types.PARSE_ERROR, types.INVALID_REQUEST, types.METHOD_NOT_FOUND, types.INVALID_PARAMS)
 _LONGEST_REASON: Final = 500
 
 
@@ -171,6 +172,8 @@ class _Client(ClientSession):
         except asyncio.CancelledError:
             self._call_off(call_id)
             raise
+        except Exception as error:  # noqa: BLE001  # of the SDK, which cannot send each text that a model writes
+            raise unusable(error) from None
         finally:
             self._failures.pop(str(call_id), None)
 
@@ -181,7 +184,7 @@ class _Client(ClientSession):
         if (error.error.code, error.error.message) == _CLOSED:
             return broken(may_have_run=True)
         said = " ".join(error.error.message.split())[:_LONGEST_REASON]
-        return said_no(said)
+        return said_no(said, may_have_run=error.error.code not in _NOT_UNDERSTOOD)
 
     def _call_off(self, call_id: int) -> None:
         params = types.CancelledNotificationParams(requestId=call_id, reason="nobody waits for it any longer")

@@ -26,15 +26,21 @@ class SingleFlight(Generic[T]):
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight(asyncio.create_task(_awaited(work), context=Context()))
-            flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
+            flight.task.add_done_callback(lambda task: self._land(key, task))
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
-                self._flights.pop(key, None)
+                self._land(key, flight.task)
                 flight.task.cancel()
+
+    def _land(self, key: Hashable, task: "asyncio.Task[T]") -> None:
+        """Whoever comes now begins anew."""
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:
+            del self._flights[key]
 
 
 async def _awaited(work: Callable[[], Awaitable[T]]) -> T:

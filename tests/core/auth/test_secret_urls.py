@@ -34,7 +34,8 @@ HOLDING = [
 PLAIN = [
     "https://tools.example/mcp?lang=de&country_code=de&sort_key=a&keys=1", "postgresql://longline@db/longline",
     "https://tools.example/@ann", "https://tools.example/?token=", "https://tools.example/?token", "ftp://ann@files/",
-    "https://***@tools.example/?token=***", "look at https://tools.example/?token=t, please", "no url: at all",
+    "https://***@tools.example/?token=***", "https://ann:***@tools.example/",
+    "look at https://tools.example/?token=t, please", "no url: at all",
     "http://[::1", "://", "", "mailto:ann@tools.example", "https://tools.example/#part",
 ]  # fmt: skip
 

@@ -217,6 +217,34 @@ async def test_only_so_many_sessions_are_kept_and_the_longest_unused_goes_first(
 
 
 @pytest.mark.anyio
+async def test_sessions_in_use_may_be_more() -> None:
+    async def answer(message: dict[str, Any]) -> Response:
+        await odd.released.wait()
+        return text(message, "at last")
+
+    with serve_odd() as odd:
+        odd.answers["tools/call"] = answer
+        async with open_agents(mcp_sessions=1) as agents:
+            config = servers({"url": odd.url})
+            names = ("anna", "bjoern", "carla")
+            runs = [asyncio.create_task(agents.call("probe", mcp_config=config, **user(name))) for name in names]
+            try:
+                await until(lambda: len(calls(odd)) == 3)
+            except TimeoutError:
+                print(
+                    [vars(r).get("reason") for r in __import__("logging").getLogger().handlers[0].records] if 0 else "",
+                    odd.methods(),
+                    odd.sessions,
+                    runs,
+                )
+                raise
+            odd.served.call_soon(odd.released.set)
+            assert [(await run).content for run in runs] == ["at last"] * 3
+            assert agents.connections.pool.size == 1
+            await until(lambda: len(closed(odd)) == 2)
+
+
+@pytest.mark.anyio
 async def test_a_call_that_is_under_way_at_the_end_is_answered() -> None:
     async def answer(message: dict[str, Any]) -> Response:
         await odd.released.wait()

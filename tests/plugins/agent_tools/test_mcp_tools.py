@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import JSONResponse, Response
 from tests.plugins.agent_tools.conftest import tool_of
 from tests.plugins.agent_tools.mcp_agents import fields, open_agents, servers, user
 from tests.plugins.agent_tools.odd_servers import OBJECT, result, serve_odd, tool
@@ -95,6 +97,32 @@ async def test_arguments_may_be_called_as_langchain_calls_its_own() -> None:
     assert call["arguments"] == {
         "config": 1, "runtime": "python", "run_manager": [], "callbacks": {}, "self": None,
     }  # fmt: skip
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("code", "doubt"), [(-32602, ""), (-32601, ""), (-32603, "; the tool may have run")])
+async def test_an_error_of_the_protocol_is_an_answer_of_status_error(code: int, doubt: str) -> None:
+    def refuse(message: dict[str, Any]) -> Response:
+        error = {"code": code, "message": "Unbekanntes\nWerkzeug"}
+        return JSONResponse({"jsonrpc": "2.0", "id": message["id"], "error": error})
+
+    with serve_odd(answers={"tools/call": refuse}) as odd:
+        async with open_agents() as agents:
+            message = await agents.call("probe", mcp_config=servers({"name": "Odd", "url": odd.url}))
+    wanted = f"the MCP server 'Odd' failed: it answers an error: Unbekanntes Werkzeug{doubt}"
+    assert (message.content, message.status) == (wanted, "error")
+
+
+@pytest.mark.anyio
+async def test_arguments_that_cannot_be_sent_cost_this_call_only() -> None:
+    with serve_odd() as odd:
+        async with open_agents() as agents:
+            config = servers({"name": "Odd", "url": odd.url})
+            message = await agents.call("probe", '{"half of a sign": "\\ud83d"}', mcp_config=config)
+            assert (await agents.call("probe", mcp_config=config)).status == "success"
+    assert message.content == "the MCP server 'Odd' failed: the arguments hold characters that are no text"
+    assert message.status == "error"
+    assert (odd.sessions, odd.count("tools/call")) == (1, 1)
 
 
 @pytest.mark.anyio
