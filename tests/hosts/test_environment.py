@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from longline.auth.urls import UrlPolicy
 from longline.errors import LonglineError, SettingsError
 from longline.settings import PluginSettings, ServerSettings
-from longline_hosts.assemble import assemble, choose_plugins
+from longline_hosts.assemble import Profile, assemble, choose_plugins
 from longline_hosts.dev import DEV
 from longline_hosts.environment import HOST_VARIABLES, Configuration, Flags, load_configuration
 from longline_hosts.production import PRODUCTION
@@ -59,6 +60,18 @@ def test_the_hosts_own_defaults_are_the_lowest(monkeypatch: pytest.MonkeyPatch) 
     assert assemble(load(), PRODUCTION).settings.section(ServerSettings).drain_seconds == 20
     write(toml="[server]\ndrain_seconds = 7\n")
     assert assemble(load(), DEV).settings.section(ServerSettings).drain_seconds == 7
+
+
+@pytest.mark.parametrize("purpose", ["mcp", "rag"])
+def test_only_dev_lets_agents_call_servers_on_this_machine(purpose: str) -> None:
+    def policy(profile: Profile) -> UrlPolicy:
+        runtime = assemble(load(), profile)
+        return runtime.host.url_policies(runtime.settings).get(purpose)
+
+    assert policy(DEV).allow_loopback
+    assert not policy(PRODUCTION).allow_loopback
+    write(toml=f"[agent_tools]\n{purpose}_loopback = false\n")
+    assert not policy(DEV).allow_loopback
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ async def test_agents_that_nobody_could_see_stop_the_start(tmp_path: Path) -> No
     }
     runtime = Runtime(PLUGINS, values)
     for start in (runtime.open().__aenter__, lambda: runtime.try_assembly(f"sqlite:///{tmp_path}/y.db")):
-        with pytest.raises(SettingsError, match=r"nobody could see an agent; set auth_supabase\.membership"):
+        with pytest.raises(SettingsError, match=r"nobody could see an agent; set auth_supabase\.organizations_claim"):
             await start()
     for known in ({"scope": "none"}, {"scope": "none", "database": ""}):
         fine = {**values, "supabase_sync": {**values["supabase_sync"], **known}}  # type: ignore[dict-item]
