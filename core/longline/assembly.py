@@ -174,7 +174,7 @@ class Assembly:
             tasks.append(BackgroundTask(name="relay", run=relay.run))
         if outbox is not None:
             tasks.append(BackgroundTask(name="outbox", run=outbox.run))
-        keepers = [MirrorKeeper(mirrors, source) for source in mirrors.sources.values()]
+        keepers = [MirrorKeeper(mirrors.listings, source) for source in mirrors.sources.values()]
         return Built(server=server, tasks=tasks, keepers=keepers, drain=partial(_drain, writer, relay_writer, outbox))
 
 

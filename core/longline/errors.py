@@ -1,6 +1,6 @@
 """Every error Longline raises on purpose: one tree, each class with a stable `code` that protocols map to theirs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 _LONGEST_SHOWN = 100  # characters of a value that is repeated in a message
@@ -477,11 +477,13 @@ class SourceAwayError(LonglineError):
 
 
 class BrokenAgentError(LonglineError):
-    """The source has the agent, and what it says of it cannot be used."""
+    """The source has the agent, and what it says of it cannot be used. `metadata` is what its mirror's would be: who
+    may not see that is told that there is no such agent. Empty: nobody knows whose it is."""
 
     code = "broken_agent"
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: str, reason: str, metadata: Mapping[str, object] | None = None) -> None:
         super().__init__(f"agent {key!r} cannot be used: {reason}")
         self.key = key
         self.reason = reason
+        self.metadata = dict(metadata or {})

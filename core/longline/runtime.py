@@ -107,6 +107,7 @@ class Runtime:
             self._front.open(app)
             for source in server.mirrors.sources.values():
                 await stack.enter_async_context(source.open())
+            stack.push_async_callback(server.mirrors.close)
             await stack.enter_async_context(self._workers(built, settings))
             for lifespan in (*(mount.lifespan for mount in mounts), *(wrapper.lifespan for wrapper in wrappers)):
                 if lifespan is not None:
@@ -158,11 +159,13 @@ class Runtime:
 
     @asynccontextmanager
     async def _background(self, built: Built) -> AsyncIterator[None]:
-        for keeper in built.keepers:
-            await keeper.start()
-        wanted = [*self.host.background_tasks(built.server), *(task for one in built.keepers for task in one.tasks())]
-        tasks = [asyncio.create_task(supervise(task), name=task.name) for task in wanted]
+        tasks: list[asyncio.Task[None]] = []
         try:
+            for keeper in built.keepers:
+                await keeper.start()
+            kept = (task for keeper in built.keepers for task in keeper.tasks())
+            wanted = [*self.host.background_tasks(built.server), *kept]
+            tasks += [asyncio.create_task(supervise(task), name=task.name) for task in wanted]
             yield
         finally:
             for task in tasks:

@@ -14,8 +14,8 @@ from longline.encoding import HIDDEN
 Style = Literal["lines", "json"]
 
 _NOISY: Final = (
-    "aiosqlite", "asyncio", "hpack", "httpcore", "httpx", "hypercorn", "markdown_it", "mcp", "openai", "urllib3",
-    "watchfiles",
+    "aiosqlite", "asyncio", "hpack", "httpcore", "httpcore2", "httpx", "httpx2", "hypercorn", "markdown_it", "mcp",
+    "openai", "urllib3", "watchfiles",
 )  # fmt: skip
 _REPEATING: Final = ("psycopg.pool",)  # warns of each attempt to connect; the storage tells of outages once
 _STANDARD: Final = frozenset(

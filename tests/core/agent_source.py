@@ -2,19 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 from uuid import NAMESPACE_URL, uuid5
+
+from tests.core.sample_graphs import steps
 
 from longline.auth.access import Action
 from longline.auth.principal import Principal
+from longline.auth.secrets import new_key
 from longline.errors import BrokenAgentError, SourceAwayError
+from longline.graphs.definition import GraphDefinition
+from longline.graphs.registry import GraphRegistry
 from longline.models.filters import AnyOf, Equals, Filter, Missing, all_of
 from longline.models.json import JsonObject
+from longline.runtime import Runtime
+from longline.services.server import Server
 from longline.services.sources import Listing, SourcedAssistant, SourceFault, SyncTimes
 
 NAME = "shelf"
+KEY = new_key()
+T = TypeVar("T")
 PLUGIN = """
 from longline import hookimpl
 
@@ -57,6 +68,9 @@ class Shelf:
         self.times = SyncTimes(start_seconds=5, fresh_seconds=300, reconcile_seconds=300)
         self.away = ""
         self.gate: asyncio.Event | None = None
+        self.late: asyncio.Event | None = None
+        self.somes = 0
+        self._is_read = False
         self.gets: list[str] = []
         self.lists_made = 0
         self.told: list[str] = []
@@ -81,28 +95,53 @@ class Shelf:
     async def list(self) -> Listing:
         self.lists_made += 1
         await self._answer()
-        return Listing(agents=[one for one in self.agents.values() if self.lists(one)], faults=self.faults)
+        return await self._read(
+            Listing(agents=[one for one in self.agents.values() if self.lists(one)], faults=self.faults)
+        )
 
     async def get(self, key: str) -> SourcedAssistant | None:
         self.gets.append(key)
         await self._answer()
         if any(fault.key == key for fault in self.faults):
             raise BrokenAgentError(key, "it is broken")
-        return self.agents.get(key)
+        return await self._read(self.agents.get(key))
 
-    async def usable(self, keys: Collection[str]) -> Collection[str]:
+    async def some(self, keys: Collection[str]) -> Listing:
+        self.somes += 1
         await self._answer()
-        return {key for key in keys if key in self.agents}
+        broken = {fault.key for fault in self.faults}
+        agents = [self.agents[key] for key in keys if key in self.agents and key not in broken]
+        return await self._read(Listing(agents=agents, faults=[fault for fault in self.faults if fault.key in keys]))
 
-    async def changes(self) -> AsyncIterator[str]:
+    async def changes(self) -> AsyncIterator[Collection[str]]:
         while True:
-            yield await self.queue.get()
+            keys = [await self.queue.get()]
+            while not self.queue.empty():
+                keys.append(self.queue.get_nowait())
+            try:
+                yield keys
+            except GeneratorExit:  # they were not dealt with: they are told again
+                for key in keys:
+                    self.queue.put_nowait(key)
+                raise
 
     async def mirrored(self, agents: Sequence[SourcedAssistant]) -> None:
         self.told += [one.key for one in agents]
 
     def change(self, key: str, prompt: str) -> None:
         self.agents[key] = replace(self.agents[key], config={"configurable": {"system_prompt": prompt}})
+
+    async def until_read(self) -> None:
+        """Until an answer was read that waits for `late`."""
+        while not self._is_read:
+            await asyncio.sleep(0)
+
+    async def _read(self, answer: T) -> T:
+        """The answer as it was read, later."""
+        if self.late is not None:
+            self._is_read = True
+            await self.late.wait()
+        return answer
 
     async def _answer(self) -> None:
         if self.gate is not None:
@@ -122,6 +161,18 @@ class GroupRule:
         return AnyOf((Missing("group"), *(Equals("group", one) for one in principal.organizations)))
 
 
-def place(module: ModuleType, shelf: Shelf) -> None:
-    """What the plugin offers from now on."""
+def runtime_of(module: ModuleType, shelf: Shelf, folder: Path, *, key: str = KEY) -> Runtime:
+    """A runtime with the plugin, which offers this shelf from now on, and with the graph `steps`."""
     module.SOURCE, module.RULE = shelf, GroupRule()  # type: ignore[attr-defined]  # the plugin's own
+    server = {"database": f"sqlite:///{folder}/server.db", "drain_seconds": 0}
+    runtime = Runtime([NAME, "storage_sqlite"], {"server": server, "secrets": {"key": key}})
+    definition = GraphDefinition(graph_id="steps", origin="a test", load=lambda: steps("one"))
+    runtime.graphs = GraphRegistry({"steps": definition})
+    return runtime
+
+
+@asynccontextmanager
+async def serving(module: ModuleType, shelf: Shelf, folder: Path, *, key: str = KEY) -> AsyncIterator[Server]:
+    """An open server of it."""
+    async with runtime_of(module, shelf, folder, key=key).open() as running:
+        yield running.server

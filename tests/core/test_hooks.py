@@ -248,7 +248,7 @@ async def test_hook_register_assistant_sources(
         source = module.FolderSource(Path("agents"))
         mirror = await opened.server.assistants.get(LOCAL, source.id_of("clerk"))
         assert mirror.config["configurable"] == {"system_prompt": "Be brief."}
-        assert opened.server.mirrors.report("folder").counts.created == 1
+        assert opened.server.mirrors.listings.report("folder").counts.created == 1
 
 
 @pytest.mark.anyio

@@ -1,24 +1,19 @@
 """Agents that are defined elsewhere become assistants, stay as they are there, and never keep anything from working."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.core.agent_source import NAME, PLUGIN, Shelf, agent, id_of, place
+from tests.core.agent_source import NAME, PLUGIN, Shelf, agent, id_of, serving
 from tests.core.conftest import InstallPlugin
-from tests.core.sample_graphs import steps
 
 from longline.auth.principal import LOCAL, Principal
-from longline.auth.secrets import new_key
 from longline.errors import AlreadyExistsError, ForbiddenError, NotFoundError, SourceAwayError
-from longline.graphs.definition import GraphDefinition
-from longline.graphs.registry import GraphRegistry
 from longline.models.assistants import AssistantChange, AssistantQuery
 from longline.models.json import JsonObject
-from longline.runtime import Runtime
 from longline.services.assistants import NewAssistant
 from longline.services.run_requests import RunRequest
 from longline.services.server import Server
@@ -27,28 +22,13 @@ from longline.services.sources import SourceFault, SyncTimes
 pytestmark = pytest.mark.anyio
 MEMBER = Principal(identity="ann", organizations=("a",))
 STRANGER = Principal(identity="bob", organizations=("b",))
-KEY = new_key()
 OpenShelf = Callable[..., AbstractAsyncContextManager[Server]]
 
 
 @pytest.fixture
 def open_shelf(install_plugin: InstallPlugin, tmp_path: Path) -> OpenShelf:
     module = __import__(install_plugin("shelf", PLUGIN))
-
-    @asynccontextmanager
-    async def opened(shelf: Shelf) -> AsyncIterator[Server]:
-        place(module, shelf)
-        values = {
-            "server": {"database": f"sqlite:///{tmp_path}/server.db", "drain_seconds": 0},
-            "secrets": {"key": KEY},
-        }
-        runtime = Runtime(["shelf", "storage_sqlite"], values)
-        definition = GraphDefinition(graph_id="steps", origin="a test", load=lambda: steps("one"))
-        runtime.graphs = GraphRegistry({"steps": definition})
-        async with runtime.open() as running:
-            yield running.server
-
-    return opened
+    return lambda shelf: serving(module, shelf, tmp_path)
 
 
 async def prompts(server: Server, principal: Principal = LOCAL) -> dict[str, object]:
@@ -62,7 +42,7 @@ class TestStart:
         shelf = Shelf(agent("clerk"), agent("cook", "Cook."), agent("other", group="b"))
         async with open_shelf(shelf) as server:
             assert await prompts(server) == {"Clerk": "Be kind.", "Cook": "Cook."}
-            counts = server.mirrors.report(NAME).counts
+            counts = server.mirrors.listings.report(NAME).counts
             assert (counts.total, counts.created, counts.skipped, counts.failed) == (2, 2, 0, 0)
             assert shelf.told == ["clerk", "cook"]
             clerk = await server.assistants.get(LOCAL, id_of("clerk"))
@@ -76,7 +56,7 @@ class TestStart:
             first = await server.assistants.get(LOCAL, id_of("clerk"))
         async with open_shelf(Shelf(clerk)) as server:
             assert await server.assistants.get(LOCAL, id_of("clerk")) == first
-            assert server.mirrors.report(NAME).counts.skipped == 1
+            assert server.mirrors.listings.report(NAME).counts.skipped == 1
 
     async def test_what_changed_gets_a_new_version_and_what_is_gone_is_hidden(self, open_shelf: OpenShelf) -> None:
         async with open_shelf(Shelf(agent("clerk"), agent("cook"))):
@@ -84,7 +64,7 @@ class TestStart:
         async with open_shelf(Shelf(agent("clerk", "Be brief."))) as server:
             assert await prompts(server) == {"Clerk": "Be brief."}
             assert (await server.assistants.get(LOCAL, id_of("clerk"))).version == 2
-            counts = server.mirrors.report(NAME).counts
+            counts = server.mirrors.listings.report(NAME).counts
             assert (counts.updated, counts.withdrawn) == (1, 1)
             with pytest.raises(NotFoundError):
                 await server.runs.create(LOCAL, RunRequest(assistant=id_of("cook")))
@@ -103,7 +83,7 @@ class TestStart:
         shelf.faults = [SourceFault("worse", "no endpoint")]
         async with open_shelf(shelf) as server:
             assert set(await prompts(server)) == {"Clerk"}
-            counts = server.mirrors.report(NAME).counts
+            counts = server.mirrors.listings.report(NAME).counts
             assert (counts.total, counts.created, counts.failed) == (3, 1, 2)
 
     @pytest.mark.parametrize("how", ["away", "slow"])

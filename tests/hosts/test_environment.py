@@ -1,7 +1,6 @@
 """Where settings come from, and which source wins: defaults, longline.toml, the environment, flags."""
 
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,8 @@ from longline.errors import LonglineError, SettingsError
 from longline.settings import PluginSettings, ServerSettings
 from longline_hosts.assemble import Profile, assemble, choose_plugins
 from longline_hosts.dev import DEV
-from longline_hosts.environment import HOST_VARIABLES, Configuration, Flags, load_configuration
+from longline_hosts.environment import Configuration, Flags, load_configuration
 from longline_hosts.production import PRODUCTION
-from longline_hosts.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith(("LONGLINE_", "OPENAI_", "DATABASE_")):
+        if name.startswith(("LONGLINE_", "OPENAI_", "DATABASE_", "SUPABASE_", "AGENT_SYNC_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -292,22 +290,3 @@ def test_settings_of_a_plugin_that_is_switched_off_stay_where_they_are(monkeypat
 def test_a_plugin_that_is_not_installed_is_named() -> None:
     write(toml='[plugins]\nenable = ["storage_sqlite", "storage_papyrus"]\n')
     assert "no plugin 'storage_papyrus' is installed; installed: " in fault_of()
-
-
-# -- documents ------------------------------------------------------------------------------------------------------
-
-
-def test_env_example_explains_every_variable_of_the_house_and_no_other() -> None:
-    text = (ROOT / ".env.example").read_text()
-    named = set(re.findall(r"^#?\s?([A-Z][A-Z0-9_]+)=", text, re.MULTILINE))
-    own = {variable.name for variable in VARIABLES} | set(HOST_VARIABLES)
-    assert own <= named
-    assert {name for name in named - own if not name.startswith("LONGLINE_") or "__" not in name} == set()
-
-
-def test_env_example_is_a_valid_configuration_when_everything_in_it_is_set() -> None:
-    write(env=re.sub(r"^# (?=[A-Z][A-Z0-9_]+=)", "", (ROOT / ".env.example").read_text(), flags=re.MULTILINE))
-    configuration = load()
-    assemble(configuration, PRODUCTION)
-    configuration.address(None, None)
-    configuration.level("info")

@@ -106,6 +106,7 @@ def test_libraries_that_log_each_step_are_quieter_than_the_house() -> None:
         "logging.getLogger('longline.x').info('ours')\n"
         "logging.getLogger('my_graph').info('theirs')\n"
         "logging.getLogger('httpx').info('noise')\n"
+        "logging.getLogger('httpx2').info('noise of each call of a model')\n"
         "logging.getLogger('psycopg.pool').warning('noise of each attempt')\n"
         "logging.getLogger('longline.x').debug('detail')\n"
         "import warnings; warnings.warn('careful')\n"

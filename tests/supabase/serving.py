@@ -27,7 +27,8 @@ class ServedApp:
 
     def start(self) -> None:
         """Returns when it takes connections."""
-        listener = socket.socket()
+        # asyncio sends small pieces at once on sockets that say what they are.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         config = uvicorn.Config(

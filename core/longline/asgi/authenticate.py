@@ -1,14 +1,20 @@
 """Puts the caller's Principal into the scope of each request, or turns the request away."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
 
-from longline.asgi.body import RequestBody
-from longline.asgi.mount import PRINCIPAL, ProtocolMount
+from longline.asgi.body import RequestBody, declared_length
+from longline.asgi.mount import CREDENTIALS, PRINCIPAL, ProtocolMount
 from longline.asgi.paths import path_below, path_matcher
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.auth.authenticator import Authenticator, Credentials, authenticate
 from longline.auth.principal import ANONYMOUS, LOCAL
 from longline.errors import LonglineError
+
+_SMALL_BYTES: Final = 65_536
+_PATIENCE_SECONDS: Final = 1.0
 
 
 def authenticated(mount: ProtocolMount, authenticators: Sequence[Authenticator]) -> ASGIApp:
@@ -28,15 +34,28 @@ def authenticated(mount: ProtocolMount, authenticators: Sequence[Authenticator])
             return
         path, body = path_below(scope), RequestBody(scope, receive)
         try:
-            scope[PRINCIPAL] = await authenticate(authenticators, credentials_of(scope, body, prefix + path))
+            shown = credentials_of(scope, body, prefix + path)
+            scope[PRINCIPAL] = await authenticate(authenticators, shown)
+            if scope["type"] == "websocket":
+                scope[CREDENTIALS] = shown
         except LonglineError as error:  # refused, or an authenticator that cannot tell (its storage is away)
             if not is_public(path) and scope.get("method") != "OPTIONS":
+                await _take_small(scope, body)
                 await mount.refuse(error)(scope, body.receive, send)
                 return
             scope[PRINCIPAL] = ANONYMOUS
         await app(scope, body.receive, send)
 
     return call
+
+
+async def _take_small(scope: Scope, body: RequestBody) -> None:
+    """Read a small body before a refusal: servers close a connection whose request they answered before it was over,
+    and the client's next request, perhaps with a fresh token, would fail on it."""
+    if 0 < declared_length(scope) <= _SMALL_BYTES:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await body.read()
 
 
 def credentials_of(scope: Scope, body: RequestBody, path: str) -> Credentials:

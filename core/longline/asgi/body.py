@@ -1,9 +1,12 @@
 """A request's body, read before its app gets it, and handed on as it came."""
 
 from collections import deque
+from typing import Final
 
 from longline.asgi.types import Message, Receive, Scope
 from longline.errors import BodyTooLargeError
+
+_LONGEST_LENGTH: Final = 20  # digits: Python refuses to read thousands of them
 
 
 class RequestBody:
@@ -35,3 +38,11 @@ class RequestBody:
     async def receive(self) -> Message:
         """The next message, as the server sent it."""
         return self._waiting.popleft() if self._waiting else await self._receive()
+
+
+def declared_length(scope: Scope) -> int:
+    """How many bytes a request says that its body has; 0 if it does not say."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"content-length":
+            return int(value[:_LONGEST_LENGTH]) if value.isdigit() else 0
+    return 0

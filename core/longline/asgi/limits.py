@@ -1,12 +1,11 @@
 """Bodies have a bound: a larger one is refused before it is read, or as soon as it has grown past it. So do the
 messages of a WebSocket: a larger one closes it."""
 
+from longline.asgi.body import declared_length
 from longline.asgi.mount import ProtocolMount
 from longline.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from longline.asgi.websocket import TOO_LARGE
 from longline.errors import BodyTooLargeError
-
-_LONGEST_LENGTH = 20  # digits: Python refuses to read thousands of them
 
 
 def limited(app: ASGIApp, mount: ProtocolMount, limit: int) -> ASGIApp:
@@ -16,7 +15,7 @@ def limited(app: ASGIApp, mount: ProtocolMount, limit: int) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, _MessageGuard(receive, send, limit).receive, send)
             return
-        if _declared(scope) > limit:
+        if declared_length(scope) > limit:
             await mount.refuse(BodyTooLargeError(limit))(scope, receive, send)
             return
         guard = _Guard(receive, send, limit)
@@ -66,10 +65,3 @@ class _Guard:
     async def send(self, message: Message) -> None:
         self.has_started = True
         await self._send(message)
-
-
-def _declared(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name.lower() == b"content-length":
-            return int(value[:_LONGEST_LENGTH]) if value.isdigit() else 0
-    return 0

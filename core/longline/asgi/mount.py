@@ -11,6 +11,9 @@ from longline.models.served import ServedProtocol
 
 PRINCIPAL = "longline.principal"
 """The key under which the scope of an authenticated request holds its Principal."""
+CREDENTIALS = "longline.credentials"
+"""The key under which the scope of an authenticated WebSocket holds the Credentials that it was opened with: it may
+outlive them, so whoever does something new for it has them looked at again (`Server.authenticate`)."""
 REQUEST_ID = "longline.request_id"
 """The key under which the scope holds the request's id: the caller's `X-Request-ID` if it is safe, else a new one."""
 

@@ -124,14 +124,15 @@ class AssistantService:
         if found is None:
             return None
         source, key = found
+        visible = await self._may(principal, "read", source.id_of(key))
         away: LonglineError | None = None
         try:
-            is_there = await self._mirrors.ask(source, key) is not None
+            is_there = await self._mirrors.ask_for(visible, source, key) is not None
         except (SourceAwayError, BrokenAgentError) as error:
             is_there, away = True, error
         try:
             if is_there:
-                return self._shown(await self._find(principal, source.id_of(key)))
+                return self._shown(await self._store.get(source.id_of(key), visible=visible))
         except NotFoundError:  # not mirrored yet, or another organisation's
             pass
         if away is None:
@@ -152,7 +153,11 @@ class AssistantService:
             assistant = await self._store.get(assistant_id)
             if is_by_server(assistant):
                 return assistant
-        return await self._find(principal, await self._mirrors.use(assistant_id))
+        visible = await self._may(principal, "read", assistant_id)
+        used = await self._mirrors.use(assistant_id, visible)
+        if used != assistant_id:
+            return await self._find(principal, used)
+        return await self._store.get(used, visible=visible)
 
     def id_of(self, name: str) -> str:
         """The id of an assistant, there or not: its UUID itself, or that of a graph's own. Raises
@@ -183,6 +188,7 @@ class AssistantService:
                              "context": change.context, "metadata": dict(change.metadata or {}),
                              "name": change.name}  # fmt: skip
         visible = await self._access.decide(principal, Action("assistants", "update"), value)
+        visible = all_of(visible, self._mirrors.present)
         await self._require_own(principal, assistant_id)
         if change.config is not None or change.context is not None:
             config, context = paired(change.config, change.context)
@@ -212,6 +218,8 @@ class AssistantService:
     ) -> Sequence[Assistant]:
         """Versions, newest first. Raises ForbiddenError."""
         visible = await self._may(principal, "read", assistant_id)
+        if self._mirrors.sources:  # what it was while it was somebody else's is theirs
+            metadata = all_of(metadata, visible)
         found = await self._store.versions(assistant_id, metadata=metadata, limit=limit, offset=offset, visible=visible)
         return [self._shown(version) for version in found]
 

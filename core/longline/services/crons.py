@@ -104,8 +104,9 @@ class CronService:
         return Page([self._shown(cron) for cron in page.items], page.total)
 
     async def update(self, principal: Principal, cron_id: str, change: CronChange) -> Cron:
-        """Change the cron; its runs stay its creator's. A new schedule, time zone or end, and being enabled again,
-        count from now. Raises NotFoundError and as `create`."""
+        """Change the cron; its runs stay its creator's, until somebody else says what they do: then they are theirs,
+        and nothing secret of its creator is in them. A new schedule, time zone or end, and being enabled again, count
+        from now. Raises NotFoundError and as `create`."""
         value: JsonObject = {
             "cron_id": cron_id, "schedule": change.schedule, "timezone": change.timezone,
             "end_time": _text(change.end_at), "payload": _payload(change.spec),
@@ -116,6 +117,8 @@ class CronService:
         stamped, now = as_object(value.get("metadata")), self._clock()
 
         def revise(old: Cron) -> Cron:
+            if replace(change.spec, metadata=None) != CronSpec() and old.user_id != (principal.identity or None):
+                old = replace(old, creator=keep_principal(principal, self._vault), spec=self._without_secrets(old.spec))
             revised = replace(
                 old,
                 schedule=_said(change.schedule, old.schedule),
@@ -171,6 +174,14 @@ class CronService:
             spec,
             config=None if config is None else self._vault.seal(config, old.config),
             context=None if context is None else self._vault.seal(context, old.context),
+        )
+
+    def _without_secrets(self, spec: CronSpec) -> CronSpec:
+        config, context = spec.config, spec.context
+        return replace(
+            spec,
+            config=None if config is None else self._vault.strip(config),
+            context=None if context is None else self._vault.strip(context),
         )
 
     def _shown(self, cron: Cron) -> Cron:

@@ -8,7 +8,7 @@ from longline.errors import AlreadyExistsError
 from longline.graphs.registry import GraphRegistry
 from longline.ids import graph_assistant_id
 from longline.models.assistants import Assistant
-from longline.services.mirror_store import MAKER, SERVER
+from longline.services.mirror_store import MAKER, MIRRORED_FROM, SERVER
 from longline.storage.protocols import AssistantStore
 
 logger = logging.getLogger(__name__)
@@ -41,5 +41,5 @@ async def ensure_graph_assistants(store: AssistantStore, graphs: GraphRegistry, 
 
 
 def is_by_server(assistant: Assistant) -> bool:
-    """Whether the server made it."""
-    return assistant.metadata.get(MAKER) == SERVER
+    """Whether the server made it for a graph. It makes mirrors too: those are not everybody's."""
+    return assistant.metadata.get(MAKER) == SERVER and assistant.metadata.get(MIRRORED_FROM) is None

@@ -6,8 +6,8 @@ import random
 from dataclasses import asdict
 from typing import Final
 
-from longline.errors import SourceAwayError
-from longline.services.mirroring import Mirrors
+from longline.errors import SourceAwayError, StorageError
+from longline.services.mirror_listing import MirrorListings
 from longline.services.sources import AssistantSource
 from longline.tasks import BackgroundTask
 
@@ -20,8 +20,8 @@ _LONGEST_PAUSE_SECONDS: Final = 30.0
 class MirrorKeeper:
     """Lists a source at the start and from time to time, and follows its changes. The source is open."""
 
-    def __init__(self, mirrors: Mirrors, source: AssistantSource) -> None:
-        self._mirrors = mirrors
+    def __init__(self, listings: MirrorListings, source: AssistantSource) -> None:
+        self._listings = listings
         self._source = source
         self._first: asyncio.Task[bool] | None = None
 
@@ -63,10 +63,10 @@ class MirrorKeeper:
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                async for key in self._source.changes():
-                    await self._mirrors.follow(self._source, key)
+                async for keys in self._source.changes():
+                    await self._listings.follow(self._source, keys)
                     pause = _FIRST_PAUSE_SECONDS
-            except SourceAwayError as error:
+            except (SourceAwayError, StorageError) as error:
                 logger.warning("changes of agents not heard", extra=self._said(reason=error.reason, again_in=pause))
             else:
                 return
@@ -77,12 +77,15 @@ class MirrorKeeper:
         """Whether the source could be asked."""
         try:
             if self._source.is_listed:
-                counts = await self._mirrors.list(self._source)
+                counts = await self._listings.list(self._source)
                 logger.info("agent sync finished", extra=self._said(counts=asdict(counts)))
             else:
-                await self._mirrors.check_stored(self._source)
-        except SourceAwayError as error:
+                await self._listings.check_stored(self._source)
+        except (SourceAwayError, StorageError) as error:
             logger.warning("agent sync not possible", extra=self._said(reason=error.reason))
+            return False
+        except Exception:  # the next one may do better
+            logger.exception("agent sync failed", extra=self._said())
             return False
         return True
 

@@ -9,6 +9,7 @@ from longline.auth.secrets import Vault
 from longline.clock import Clock
 from longline.errors import AlreadyExistsError, BrokenAgentError, NotFoundError, UnknownGraphError
 from longline.graphs.registry import GraphRegistry
+from longline.ids import graph_assistant_id
 from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
 from longline.models.filters import EVERYTHING, AnyOf, Equals, Filter, Missing, all_of
 from longline.models.json import JsonObject
@@ -76,9 +77,13 @@ class MirrorStore:
                 return
 
     def plan(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant | None) -> Planned:
-        """What storing it would do. Raises BrokenAgentError for a graph that this server does not have."""
-        if agent.graph_id not in self._graphs.graph_ids:
-            raise BrokenAgentError(agent.key, str(UnknownGraphError(agent.graph_id, self._graphs.graph_ids)))
+        """What storing it would do. Raises BrokenAgentError for a graph that this server does not have, and for the id
+        of a graph's own assistant, which everybody runs."""
+        graph_ids = self._graphs.graph_ids
+        if agent.graph_id not in graph_ids:
+            raise _broken(source, agent, str(UnknownGraphError(agent.graph_id, graph_ids)))
+        if agent.assistant_id in map(graph_assistant_id, graph_ids):
+            raise _broken(source, agent, "its id is that of a graph's own assistant")
         if old is None:
             return Planned(agent=agent, action="created")
         changes = self._changes(source, agent, old)
@@ -97,7 +102,7 @@ class MirrorStore:
                 old = await self.find(agent.assistant_id)
             else:
                 return planned.action
-        raise BrokenAgentError(agent.key, "its mirror changes all the time")
+        raise _broken(source, agent, "its mirror changes all the time")
 
     async def withdraw(self, old: Assistant) -> bool:
         """Hide the mirror of an agent that is gone; whether it was there to be seen."""
@@ -142,7 +147,8 @@ class MirrorStore:
             context=self._vault.seal(context),
             metadata={**dict.fromkeys(old.metadata), **_marks(source, agent), SYNCED_AT: now.isoformat()},
         )
-        unchanged = Equals(SYNCED_AT, old.metadata[SYNCED_AT]) if SYNCED_AT in old.metadata else EVERYTHING
+        synced_at = old.metadata.get(SYNCED_AT)  # of a caller's assistant it may be anything
+        unchanged = Equals(SYNCED_AT, synced_at) if isinstance(synced_at, str) else EVERYTHING
         await self._store.update(old.assistant_id, change, at=now, visible=unchanged)
 
     def _changes(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant) -> list[str]:
@@ -176,6 +182,10 @@ def present(sources: Collection[str]) -> Filter:
     may see those, nobody here knows."""
     known = AnyOf((Missing(MIRRORED_FROM), *(Equals(MIRRORED_FROM, name) for name in sources)))
     return all_of(known, Missing(WITHDRAWN_AT)) if sources else Missing(MIRRORED_FROM)
+
+
+def _broken(source: AssistantSource, agent: SourcedAssistant, reason: str) -> BrokenAgentError:
+    return BrokenAgentError(agent.key, reason, _marks(source, agent))
 
 
 def _marks(source: AssistantSource, agent: SourcedAssistant) -> JsonObject:

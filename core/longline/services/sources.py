@@ -104,13 +104,14 @@ class AssistantSource(Protocol):
         """One agent, in the scope or not; None if there is none or it may not be used. Raises BrokenAgentError."""
         ...
 
-    async def usable(self, keys: Collection[str]) -> Collection[str]:
-        """Those of the keys whose agents may be used, in one question."""
+    async def some(self, keys: Collection[str]) -> Listing:
+        """Those of the keys, in the scope or not, whose agents may be used, in one question."""
         ...
 
-    def changes(self) -> AsyncIterator[str]:
-        """The keys of agents that changed, were made or were removed, for as long as it is read. One that cannot tell
-        ends at once. It catches up with what happened while it could not hear, since it was first read."""
+    def changes(self) -> AsyncIterator[Collection[str]]:
+        """The keys of agents that changed, were made or were removed, all that are known at a time, for as long as it
+        is read. One that cannot tell ends at once. It catches up with what happened while it could not hear, since it
+        was first read, and who reads anew gets again what was not dealt with."""
         ...
 
     async def mirrored(self, agents: Sequence[SourcedAssistant]) -> None:

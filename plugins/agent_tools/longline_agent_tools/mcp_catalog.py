@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -17,6 +17,7 @@ from langchain_core.tools import StructuredTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from mcp import types
 
+from longline.encoding import HIDDEN
 from longline.models.json import JsonValue
 from longline.threads import in_thread
 from longline_agent_tools.callers import Caller
@@ -38,6 +39,7 @@ _MOST_KEPT: Final = 1_000
 _LONGEST_SCHEMA: Final = 200_000
 _LONGEST_DESCRIPTION: Final = 10_000
 _LONGEST_SHOWN: Final = 100
+_SHORTEST_SECRET: Final = 8  # shorter ones are words of schemas too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +66,17 @@ class _Page(types.PaginatedResult):
 class McpCatalog:
     """The tools of servers by server and user, in one event loop."""
 
-    def __init__(self, settings: McpSettings, pool: McpPool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: McpSettings,
+        pool: McpPool,
+        secrets: Callable[[McpServer, Caller], Iterable[str]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`secrets` is what a server was shown for a caller: where it quotes that, models are told `***`."""
         self._settings = settings
         self._pool = pool
+        self._secrets = secrets
         self._clock = clock
         self._known: OrderedDict[tuple[str, str], tuple[float, tuple[RemoteTool, ...]]] = OrderedDict()
         self._failed: OrderedDict[SessionKey, tuple[float, McpFailedError]] = OrderedDict()
@@ -94,7 +104,7 @@ class McpCatalog:
             _remember(self._failed, key, (self._clock() + self._settings.mcp_failed_seconds, error))
             raise
         self._failed.pop(key, None)
-        tools, faults = await in_thread(_usable, described)
+        tools, faults = await in_thread(_usable, described, [*self._secrets(server, caller)])
         for name, reason in faults.items():
             logger.warning("mcp tool not usable", extra={"server": server.shown_name, "tool": name, "reason": reason})
         kept = (self._clock() + self._settings.mcp_schema_seconds, tools)
@@ -129,15 +139,17 @@ def _remember(kept: OrderedDict[K, V], key: K, value: V) -> None:
         kept.popitem(last=False)
 
 
-def _usable(described: list[object]) -> tuple[tuple[RemoteTool, ...], dict[str, str]]:
+def _usable(described: list[object], secrets: list[str]) -> tuple[tuple[RemoteTool, ...], dict[str, str]]:
     """The tools that a model can be offered, and why the others cannot. Runs on a worker thread."""
     tools: dict[str, RemoteTool] = {}
     faults: dict[str, str] = {}
     for number, description in enumerate(described, 1):
         name = description.get("name") if isinstance(description, dict) else None
-        shown = name[:_LONGEST_SHOWN] if isinstance(name, str) and name else f"number {number}"
+        shown = f"number {number}"
         try:
-            tool = _checked(description)
+            if isinstance(name, str) and name:
+                shown = _without(secrets, name)[:_LONGEST_SHOWN]
+            tool = _checked(_quoting_nothing(secrets, description))
         except Exception as error:  # noqa: BLE001  # of three libraries that look at it: the others must not suffer
             faults[shown] = str(error) if isinstance(error, _BrokenToolError) else type(error).__name__
             continue
@@ -146,6 +158,21 @@ def _usable(described: list[object]) -> tuple[tuple[RemoteTool, ...], dict[str, 
         else:
             tools[tool.name] = tool
     return tuple(tools.values()), faults
+
+
+def _quoting_nothing(secrets: list[str], item: object) -> object:
+    """The same, with `***` for what the server was shown and quotes in it."""
+    if isinstance(item, dict):
+        return {_quoting_nothing(secrets, key): _quoting_nothing(secrets, value) for key, value in item.items()}
+    if isinstance(item, list):
+        return [_quoting_nothing(secrets, part) for part in item]
+    return _without(secrets, item) if isinstance(item, str) else item
+
+
+def _without(secrets: list[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN) if len(secret) >= _SHORTEST_SECRET else text
+    return text
 
 
 class _BrokenToolError(ValueError):

@@ -40,7 +40,7 @@ class McpConnections:
         self._settings = settings
         self.exchange = TokenExchange(settings, clock)
         self.pool = McpPool(settings, self._session, keeps=keeps, clock=clock)
-        self.catalog = McpCatalog(settings, self.pool, clock)
+        self.catalog = McpCatalog(settings, self.pool, self._secrets, clock)
 
     async def tools(self, server: McpServer, caller: Caller) -> tuple[RemoteTool, ...]:
         """The server's tools. Raises McpFailedError."""

@@ -59,13 +59,13 @@ class Changes:
         self._is_away = False
         self._told: str | None = None
 
-    async def keys(self) -> AsyncGenerator[str, None]:
-        """The ids of agents, until nobody reads any more; a database that is away is waited for."""
+    async def keys(self) -> AsyncGenerator[Sequence[str], None]:
+        """The ids of agents, as many as changed, until nobody reads any more; a database that is away is waited for."""
         while True:
             try:
                 async with self._line() as line, aclosing(self._follow(line)) as news:
-                    async for key in news:
-                        yield key
+                    async for keys in news:
+                        yield keys
             except SourceAwayError as error:
                 self._say_away(error)
             await asyncio.sleep(_PAUSES[min(self._failures, len(_PAUSES) - 1)])
@@ -101,7 +101,7 @@ class Changes:
                 return True
         return False
 
-    async def _follow(self, line: Line | None) -> AsyncGenerator[str, None]:
+    async def _follow(self, line: Line | None) -> AsyncGenerator[Sequence[str], None]:
         fetch = self._database.fetch if line is None else line.fetch
         said: Sequence[str] = ()
         while True:
@@ -109,8 +109,8 @@ class Changes:
                 is_there = await self.outbox.is_there(fetch)
                 news, done = await self.outbox.read(fetch) if is_there else (_keys_in(said), _nothing)
             self._say_back(is_there=is_there, hears=line is not None)
-            for key in news:
-                yield key
+            if news:
+                yield news
             done()
             if is_there:
                 await self.outbox.purge(self._database)

@@ -10,7 +10,7 @@ from longline.commands import Command
 from longline.errors import SettingsError
 from longline.models.assistants import AssistantQuery
 from longline.models.filters import Equals
-from longline.services.mirroring import SyncCounts
+from longline.services.mirror_listing import SyncCounts
 from longline.services.server import Server
 from longline.settings import ServerSettings, Settings
 from longline_supabase_sync.driver import require_driver
@@ -101,7 +101,7 @@ async def _sync(options: argparse.Namespace, server: Server) -> int:
     """0, or 1 if an agent could not be mirrored."""
     source = _source(options.scope, server.settings)
     async with source.open():
-        planned, faults = await server.mirrors.plan(source)
+        planned, faults = await server.mirrors.listings.plan(source)
         known = {one.agent.key for one in planned} | {key for key, _ in faults}
         lines: list[Line] = [
             (_WORDS.get(one.action, one.action), one.agent.key, one.agent.name, ", ".join(one.changes))
@@ -114,7 +114,7 @@ async def _sync(options: argparse.Namespace, server: Server) -> int:
         if options.dry_run:
             sys.stdout.write(f"{_counted([line[0] for line in lines])}; nothing was changed\n")
             return 1 if faults else 0
-        counts = await server.mirrors.list(source)
+        counts = await server.mirrors.listings.list(source)
     sys.stdout.write(f"{_told(counts)}\n")
     return 1 if counts.failed else 0
 
@@ -146,7 +146,8 @@ async def _gone(source: "SupabaseSource", server: Server, known: set[str]) -> Se
         offset += _PAGE
         if offset >= page.total:
             break
-    usable = await source.usable([*mirrored])
+    there = await source.some([*mirrored])
+    usable = {agent.key for agent in there.agents} | {fault.key for fault in there.faults}
     return [(key, name) for key, name in mirrored.items() if key not in usable]
 
 

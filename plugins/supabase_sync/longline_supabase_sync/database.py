@@ -7,8 +7,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
@@ -70,6 +70,8 @@ class Database:
         self._limit_seconds = statement_seconds + _GRACE_SECONDS
         self._is_open = False
         self._told = ""
+        self._failures = 0
+        self._failure = ""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -90,7 +92,7 @@ class Database:
         return await self._run(statement, parameters, is_read_only=False)
 
     async def _run(self, statement: Query, parameters: Parameters, *, is_read_only: bool) -> Sequence[Row]:
-        with translated():
+        with self._noted(), translated():
             async with self._connection() as connection:
                 settings = {"milliseconds": self._milliseconds, "read_only": "on" if is_read_only else "off"}
                 work = _transaction(connection, settings, statement, parameters)
@@ -98,7 +100,10 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
+        failures = self._failures
         async with self._slots:
+            if self._failures != failures:  # while this one waited: the others behind it need not find out one by one
+                raise SourceAwayError(SOURCE, self._failure)
             if not self._is_open:
                 raise SourceAwayError(SOURCE, "this server is not running")
             connection = await self._take()
@@ -110,6 +115,17 @@ class Database:
                 else:
                     await connection.close()
                     await self._close_idle()  # a server that is gone or silent is so for all
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note that a connection failed, not merely a statement."""
+        try:
+            yield
+        except SourceAwayError as error:
+            if isinstance(error.__cause__, psycopg.OperationalError | OSError) and not _is_said(error.__cause__):
+                self._failures += 1
+                self._failure = error.reason
+            raise
 
     async def _close_idle(self) -> None:
         while self._idle:
@@ -165,6 +181,11 @@ async def _transaction(
         await connection.execute(_PREPARE, settings)
         cursor = await connection.execute(statement, parameters)
         return await cursor.fetchall() if cursor.description is not None else []
+
+
+def _is_said(error: BaseException | None) -> bool:
+    """Whether a server that is there said it of a statement."""
+    return isinstance(error, psycopg.Error) and error.sqlstate is not None
 
 
 def _is_sound(connection: Connection) -> bool:

@@ -36,7 +36,7 @@ async def membership_checked(server: Server) -> AsyncIterator[None]:
 
 def agent_sync(server: Server) -> JsonObject:
     """The scope, and how the latest sync of all agents went in this process."""
-    report = server.mirrors.report(SOURCE)
+    report = server.mirrors.listings.report(SOURCE)
     counts = report.counts
     return {
         "scope": str(server.settings.section(SyncSettings).parsed_scope),

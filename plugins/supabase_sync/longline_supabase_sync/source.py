@@ -1,11 +1,10 @@
 """The agents of a Supabase project as a source of assistants: what there is. Core knows when to ask."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Final
-
-from psycopg.sql import SQL
 
 from longline.errors import BrokenAgentError, SourceAwayError
 from longline.ids import parse_uuid
@@ -24,7 +23,7 @@ from longline_supabase_sync.writeback import WriteBack
 logger = logging.getLogger(__name__)
 
 _COLUMNS: Final = load_sql("columns")
-_USABLE: Final = SQL("SELECT DISTINCT agent_id FROM ({}) AS agents")
+_BREATH: Final = 50  # agents after which others have their turn
 _RESULT: Final = ("agent_id", "organization_id", "name", "system_prompt", "model_name", "tool_name", "endpoint_url")
 
 
@@ -93,15 +92,7 @@ class SupabaseSource:
     async def list(self) -> Listing:
         """See AssistantSource."""
         await self._look()
-        rows = await self._rows(agents=None)
-        agents: list[SourcedAssistant] = []
-        faults: list[SourceFault] = []
-        for key, group in group_rows(rows).items():
-            try:
-                agents.append(self._mapped(group))
-            except BrokenAgentError as error:
-                faults.append(SourceFault(key, error.reason))
-        return Listing(agents=agents, faults=faults)
+        return await self._listing(await self._rows(agents=None))
 
     async def get(self, key: str) -> SourcedAssistant | None:
         """See AssistantSource."""
@@ -110,25 +101,24 @@ class SupabaseSource:
         rows = await self._rows(agents=[key])
         return self._mapped(rows) if rows else None
 
-    async def usable(self, keys: Collection[str]) -> Collection[str]:
+    async def some(self, keys: Collection[str]) -> Listing:
         """See AssistantSource."""
         wanted = [key for key in keys if parse_uuid(key) is not None]
         if not wanted:
-            return frozenset()
+            return Listing(agents=())
         await self._look()
-        rows = await self._fetch(_USABLE.format(self._query), self._parameters(wanted))
-        return frozenset(str(row["agent_id"]) for row in rows)
+        return await self._listing(await self._rows(agents=wanted))
 
-    async def changes(self) -> AsyncIterator[str]:
+    async def changes(self) -> AsyncIterator[Collection[str]]:
         """See AssistantSource."""
         try:
             is_there = await self._has_agents()
         except SourceAwayError:
             is_there = True  # or may be, once it is back
         if is_there:
-            async with aclosing(self._changes.keys()) as keys:
-                async for key in keys:
-                    yield key
+            async with aclosing(self._changes.keys()) as news:
+                async for keys in news:
+                    yield keys
 
     async def mirrored(self, agents: Sequence[SourcedAssistant]) -> None:
         """See AssistantSource."""
@@ -183,6 +173,18 @@ class SupabaseSource:
         }
 
     # -- what was answered ------------------------------------------------------------------------------------------
+
+    async def _listing(self, rows: Sequence[Row]) -> Listing:
+        agents: list[SourcedAssistant] = []
+        faults: list[SourceFault] = []
+        for number, (key, group) in enumerate(group_rows(rows).items()):
+            if number % _BREATH == 0:
+                await asyncio.sleep(0)
+            try:
+                agents.append(self._mapped(group))
+            except BrokenAgentError as error:
+                faults.append(SourceFault(key, error.reason))
+        return Listing(agents=agents, faults=faults)
 
     def _mapped(self, rows: Sequence[Row]) -> SourcedAssistant:
         mapped = map_agent(rows, self._defaults)

@@ -85,3 +85,29 @@ async def test_a_request_that_middleware_authenticated_is_not_asked_again() -> N
     app = assemble([mount], [AppWrapper(order=1, wrap=known)], [asked], max_body_bytes=100)
     assert (await ask(app, "POST", "/", body=b"no")).json == {"body": "no", "who": "bob"}
     assert asked.shown == []
+
+
+@pytest.mark.parametrize(("length", "taken"), [(b"4", 1), (b"100000", 0), (b"", 0)])
+async def test_a_small_body_is_taken_before_a_refusal_so_that_its_connection_can_go_on(
+    length: bytes, taken: int
+) -> None:
+    class Nobody:
+        name = "nobody"
+
+        async def authenticate(self, credentials: Credentials) -> Principal | None:
+            return None
+
+    events: list[object] = []
+
+    async def receive() -> Message:
+        events.append("body")
+        return {"type": "http.request", "body": b"body", "more_body": False}
+
+    async def send(message: Message) -> None:
+        events.append(message.get("status", "rest"))
+
+    served = assemble([ProtocolMount(path="", app=echo)], [], [Nobody()], max_body_bytes=1_000_000)
+    headers = [(b"content-length", length)] if length else []
+    scope = {"type": "http", "method": "POST", "path": "/a", "root_path": "", "headers": headers, "query_string": b""}
+    await served(scope, receive, send)
+    assert events == ["body"] * taken + [401, "rest"]

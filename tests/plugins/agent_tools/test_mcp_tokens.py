@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
 from tests.plugins.agent_tools.mcp_agents import fields, open_agents, servers, user
-from tests.plugins.agent_tools.odd_servers import serve_odd, text
+from tests.plugins.agent_tools.odd_servers import serve_odd, text, tool
 from tests.supabase.exchange import ACCESS_TOKEN, GRANT
 from tests.supabase.identity import Identity, serve_identity
 from tests.supabase.mcp_servers import McpServer, serve_deadlines, serve_legal
@@ -200,6 +200,25 @@ async def test_a_server_that_quotes_what_it_was_shown_does_not_get_it_into_the_c
             failed = await agents.call("probe", '{"fail": 1}', mcp_config=config, **user("anna", TOKEN))
     assert message.content == "your token is ***, your key is ***"
     assert failed.content.endswith("it answers an error: bad token ***; the tool may have run")
+    assert TOKEN not in "".join(str(vars(record)) for record in caplog.records)
+
+
+@pytest.mark.anyio
+async def test_what_a_server_quotes_in_the_descriptions_of_its_tools_no_model_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    schema = {"type": "object", "properties": {"of": {"type": "string", "description": f"as {TOKEN}"}}}
+    quoting = [
+        tool("probe", description=f"For {TOKEN}.", inputSchema=schema),
+        tool(f"broken {TOKEN}", inputSchema={"type": TOKEN}),
+    ]
+    with serve_odd(tools=quoting) as odd:
+        config = servers({"url": odd.url, "auth_required": True, "headers": {"x-kind": "string"}})
+        async with open_agents(mcp_auth="pass-through") as agents:
+            agent = await agents.make(mcp_config=config, **user("anna", TOKEN))
+    (made,) = agent.nodes["tools"].bound.tools_by_name.values()
+    assert made.description == "For ***."
+    assert made.args_schema["properties"] == {"of": {"type": "string", "description": "as ***"}}
     assert TOKEN not in "".join(str(vars(record)) for record in caplog.records)
 
 

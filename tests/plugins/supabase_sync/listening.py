@@ -45,8 +45,9 @@ async def listening(source: SupabaseSource) -> AsyncIterator[Ears]:
     ears = Ears()
 
     async def read() -> None:
-        async for key in source.changes():
-            ears.hear(key)
+        async for keys in source.changes():
+            for key in keys:
+                ears.hear(key)
 
     task = asyncio.create_task(read())
     try:

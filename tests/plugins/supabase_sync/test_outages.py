@@ -211,3 +211,22 @@ async def test_the_log_says_where_once_for_each_reason(caplog: pytest.LogCapture
             await fails(source)
     (told,) = [record for record in caplog.records if record.message == "agents' database not reached"]
     assert told.place == f"127.0.0.1:{port}/x"  # type: ignore[attr-defined]
+
+
+async def test_who_waits_for_a_database_that_is_silent_does_not_try_it_again() -> None:
+    tried = 0
+
+    async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal tried
+        tried += 1
+        await asyncio.Event().wait()
+
+    silent = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    source = source_of(f"postgresql://u@127.0.0.1:{port}/x?sslmode=disable", connect_seconds=2, pool_size=2)
+    try:
+        async with source.open():
+            assert {*await asyncio.gather(*(fails(source) for _ in range(20)))} == {"its database does not answer"}
+        assert tried == 2
+    finally:
+        silent.close()

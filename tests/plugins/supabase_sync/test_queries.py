@@ -33,7 +33,7 @@ async def test_a_query_of_ones_own_reads_another_schema(
     async with open_source(query_file=str(file), scope=f"org:{organization}") as source:
         (agent,) = (await source.list()).agents
         assert await source.get(agent_id) == agent
-        assert set(await source.usable([agent_id, organization])) == {agent_id}
+        assert (await source.some([agent_id, organization])).agents == [agent]
         await source.mirrored([agent])
     assert agent.config["configurable"] == {
         "model_name": "openai:gpt-5", "system_prompt": "Kurz.", "temperature": 0.5, "agent_tools": [],

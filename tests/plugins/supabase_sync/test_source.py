@@ -70,7 +70,7 @@ async def test_only_active_agents_are_there(project: Project, organization: str,
     async with open_source() as source:
         assert [agent.key for agent in (await source.list()).agents] == [active]
         assert [await source.get(key) for key in (*others, "no-uuid")] == [None] * 5
-        assert set(await source.usable([active, *others, "no-uuid"])) == {active}
+        assert [agent.key for agent in (await source.some([active, *others, "no-uuid"])).agents] == [active]
 
 
 async def test_agents_come_by_organization_and_name(project: Project, open_source: OpenSource) -> None:
@@ -126,7 +126,8 @@ async def test_one_bad_agent_costs_the_others_nothing(
         ]
         with pytest.raises(BrokenAgentError, match="no organisation"):
             await source.get(nobodys)
-        assert set(await source.usable([nobodys, partly])) == {nobodys, partly}, "broken is not gone"
+        found = await source.some([nobodys, partly])
+        assert ([agent.key for agent in found.agents], [fault.key for fault in found.faults]) == ([partly], [nobodys])
         await source.list()
     told = [record for record in caplog.records if record.message == "agent mirrored in part"]
     assert [(one.agent, one.left_out) for one in told] == [(partly, "tool 'kaputt' has no endpoint that is a URL")]  # type: ignore[attr-defined]
@@ -187,7 +188,7 @@ async def test_what_must_be_there_and_is_not_is_named_until_it_is(
         await source.list()
     project.rows(change)
     async with open_source(scope="none") as source:
-        for ask in (source.list(), source.get(str(uuid.uuid4())), source.usable([str(uuid.uuid4())])):
+        for ask in (source.list(), source.get(str(uuid.uuid4())), source.some([str(uuid.uuid4())])):
             with pytest.raises(SourceAwayError) as caught:
                 await ask
             assert caught.value.reason == f"missing, or not for this user to read: {missing}"
@@ -214,10 +215,10 @@ async def test_a_database_that_nobody_named_may_have_no_agents() -> None:
         source = SupabaseSource(SyncSettings(), ServerSettings(database=project.url))
         async with source.open():
             assert await source.get(str(uuid.uuid4())) is None
-            assert [key async for key in source.changes()] == []
-            assert await source.usable([]) == frozenset()
+            assert [keys async for keys in source.changes()] == []
+            assert (await source.some([])).agents == ()
             with pytest.raises(SourceAwayError):
-                await source.usable([str(uuid.uuid4())])
+                await source.some([str(uuid.uuid4())])
 
 
 def test_references_and_ids() -> None:
@@ -247,3 +248,24 @@ async def test_the_query_of_a_batch_reads_a_thousand_agents_at_once(project: Pro
     assert {agent.key for agent in listing.agents} == set(ids)
     assert statements == [load_sql("columns"), load_sql("agents")]
     assert project.written_back() == {one: one for one in ids}
+
+
+async def test_a_prompt_is_sent_once_however_many_tools_there_are(
+    project: Project, organization: str, open_source: OpenSource
+) -> None:
+    twice = McpTool("suchen", "http://a/mcp")
+    ids = {
+        name: project.add_agent(organization, name, system_prompt=f"Du bist {name}.", tools=[twice] * 40)
+        for name in ("eins", "zwei")
+    }
+    project.add_agent(organization, "drei", system_prompt=None, tools=[twice])
+    async with open_source() as source:
+        rows = await source._rows(agents=None)
+        assert [row["system_prompt"] for row in rows if row["system_prompt"] is not None] == [
+            "Du bist eins.", "Du bist zwei.",
+        ]  # fmt: skip
+        assert len(rows) == 81
+        for name, agent_id in ids.items():
+            agent = await source.get(agent_id)
+            assert agent is not None
+            assert agent.config["configurable"]["system_prompt"] == f"Du bist {name}."  # type: ignore[index,call-overload]  # an object

@@ -77,7 +77,7 @@ class Commands:
         except CommandError as error:
             return error_reply(command.command_id, error.code, str(error))
         except LonglineError as error:
-            return error_reply(command.command_id, _code_of(error), str(detail_of(error)))
+            return error_reply(command.command_id, code_of(error), str(detail_of(error)))
         except Exception:
             logger.exception("command failed", extra={"method": command.method, "thread_id": thread_id})
             return error_reply(command.command_id, "unknown_error", "Internal Server Error")
@@ -285,7 +285,8 @@ def _text(params: JsonObject, name: str) -> str:
     return value
 
 
-def _code_of(error: LonglineError) -> ErrorCode:
+def code_of(error: LonglineError) -> ErrorCode:
+    """What the protocol calls it."""
     if isinstance(error, ForbiddenError | UnauthenticatedError):
         return "permission_denied"
     return "invalid_argument" if status_of(error) < 500 else "unknown_error"  # noqa: PLR2004  # HTTP

@@ -8,17 +8,18 @@ from typing import Final
 import orjson
 from starlette.routing import WebSocketRoute
 
-from longline.asgi.mount import PRINCIPAL
+from longline.asgi.mount import CREDENTIALS, PRINCIPAL
 from longline.asgi.types import Receive, Scope, Send
-from longline.asgi.websocket import TRY_AGAIN, refuse_websocket, short_reason
+from longline.asgi.websocket import CLOSE_BASE, TRY_AGAIN, refuse_websocket, short_reason
+from longline.auth.authenticator import Credentials
 from longline.auth.principal import Principal
-from longline.errors import LonglineError
+from longline.errors import LonglineError, UnauthenticatedError
 from longline.ids import new_id, parse_uuid
 from longline.models.json import JsonObject
 from longline.services.server import Server
 from longline_protocol_langgraph.custom_http.settings import CorsSettings
 from longline_protocol_langgraph.errors import InvalidSubscriptionError
-from longline_protocol_langgraph.protocol_v2.commands import Commands
+from longline_protocol_langgraph.protocol_v2.commands import Commands, code_of
 from longline_protocol_langgraph.protocol_v2.envelope import (
     BadCommandError,
     Command,
@@ -66,7 +67,7 @@ class SocketEndpoint:
         except LonglineError as error:
             await refuse_websocket(status_of(error), str(detail_of(error)))(scope, receive, send)
             return
-        session = _Session(self, principal, thread_id, Origin.of(scope), send)
+        session = _Session(self, _Caller(self._server, scope), thread_id, Origin.of(scope), send)
         while (await receive())["type"] != "websocket.connect":
             pass
         await send({"type": "websocket.accept"})
@@ -94,14 +95,26 @@ def socket_route(path: str, endpoint: SocketEndpoint) -> WebSocketRoute:
     return WebSocketRoute(path, endpoint)
 
 
+class _Caller:
+    """Who is at the other end: let in once, and looked at again before each command, as for each request."""
+
+    def __init__(self, server: Server, scope: Scope) -> None:
+        self._authenticate = server.authenticate
+        self._shown: Credentials | None = scope.get(CREDENTIALS)
+        self._known: Principal = scope[PRINCIPAL]
+
+    async def now(self) -> Principal:
+        """The caller as they are now. Raises UnauthenticatedError, and whatever an authenticator raises that cannot
+        tell."""
+        return self._known if self._shown is None else await self._authenticate(self._shown)
+
+
 class _Session:
     """One connection. Commands are done one after the other; each subscription sends by itself."""
 
-    def __init__(
-        self, endpoint: SocketEndpoint, principal: Principal, thread_id: str, origin: Origin, send: Send
-    ) -> None:
+    def __init__(self, endpoint: SocketEndpoint, caller: _Caller, thread_id: str, origin: Origin, send: Send) -> None:
         self._endpoint = endpoint
-        self._principal = principal
+        self._caller = caller
         self._thread_id = thread_id
         self._origin = origin
         self._send = send
@@ -109,6 +122,7 @@ class _Session:
         self._subscriptions: dict[str, asyncio.Task[None]] = {}
         self._sources: list[EventSource] = []
         self._is_closed = False
+        self._locked_out: UnauthenticatedError | None = None
 
     async def run(self, receive: Receive) -> None:
         """Until the client leaves, or the thread is gone."""
@@ -116,6 +130,8 @@ class _Session:
             while (message := await receive())["type"] != "websocket.disconnect":
                 if message["type"] == "websocket.receive":
                     await self._reply(await self._answer(message.get("text")))
+                    if self._locked_out is not None:
+                        await self._close(CLOSE_BASE + status_of(self._locked_out), str(detail_of(self._locked_out)))
         finally:
             self._is_closed = True
             for task in self._subscriptions.values():
@@ -133,26 +149,31 @@ class _Session:
         except BadCommandError as error:
             return error_reply(error.command_id, "invalid_argument", str(error)), None
         try:
-            return await self._perform(command)
+            return await self._perform(await self._caller.now(), command)
         except CommandError as error:
             return error_reply(command.command_id, error.code, str(error)), None
+        except UnauthenticatedError as error:
+            self._locked_out = error
+            return error_reply(command.command_id, "permission_denied", str(detail_of(error))), None
+        except LonglineError as error:
+            return error_reply(command.command_id, code_of(error), str(detail_of(error))), None
 
-    async def _perform(self, command: Command) -> tuple[JsonObject, Callable[[], None] | None]:
+    async def _perform(self, principal: Principal, command: Command) -> tuple[JsonObject, Callable[[], None] | None]:
         if command.method == "subscription.subscribe":
-            return await self._subscribe(command)
+            return await self._subscribe(principal, command)
         if command.method == "subscription.unsubscribe":
-            return await self._unsubscribe(command), None
+            return await self._unsubscribe(principal, command), None
         if command.method == "subscription.reconnect":
-            seq = await self._newest_seq()  # subscriptions end with their connection
+            seq = await self._newest_seq(principal)  # subscriptions end with their connection
             return success_reply(command.command_id, {"restored": False}, seq), None
-        done = await self._endpoint.perform(self._principal, self._thread_id, command, self._origin)
+        done = await self._endpoint.perform(principal, self._thread_id, command, self._origin)
         return done, None
 
-    async def _subscribe(self, command: Command) -> tuple[JsonObject, Callable[[], None]]:
+    async def _subscribe(self, principal: Principal, command: Command) -> tuple[JsonObject, Callable[[], None]]:
         if len(self._subscriptions) >= _MOST_SUBSCRIPTIONS:
             raise CommandError("not_supported", f"a connection has at most {_MOST_SUBSCRIPTIONS} subscriptions")
         try:
-            source = await self._endpoint.open_source(self._principal, self._thread_id, command.params)
+            source = await self._endpoint.open_source(principal, self._thread_id, command.params)
         except InvalidSubscriptionError as error:
             raise CommandError("invalid_argument", str(error)) from error
         except LonglineError as error:
@@ -164,19 +185,19 @@ class _Session:
             task = asyncio.create_task(self._pump(source), name=f"subscription-{subscription_id}")
             self._subscriptions[subscription_id] = task
 
-        seq = await self._newest_seq()
+        seq = await self._newest_seq(principal)
         return success_reply(command.command_id, {"subscription_id": subscription_id}, seq), begin
 
-    async def _unsubscribe(self, command: Command) -> JsonObject:
+    async def _unsubscribe(self, principal: Principal, command: Command) -> JsonObject:
         task = self._subscriptions.pop(str(command.params.get("subscription_id")), None)
         if task is None:
             raise CommandError("no_such_subscription", "no subscription with this id on this connection")
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        return success_reply(command.command_id, {}, await self._newest_seq())
+        return success_reply(command.command_id, {}, await self._newest_seq(principal))
 
-    async def _newest_seq(self) -> int:
-        return await self._endpoint.newest_seq(self._principal, self._thread_id)
+    async def _newest_seq(self, principal: Principal) -> int:
+        return await self._endpoint.newest_seq(principal, self._thread_id)
 
     async def _reply(self, answer: tuple[JsonObject, Callable[[], None] | None]) -> None:
         reply, begin = answer

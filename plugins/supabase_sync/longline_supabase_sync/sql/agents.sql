@@ -4,12 +4,14 @@
 -- asked for a certain agent: then global agents come only with include_global). A file that replaces this one has the
 -- same parameters and result columns; a literal percent sign is written twice.
 --
+-- Of an agent's rows the first counts for everything but its tools, and only that has the prompt: it may be long, and
+-- the tools many.
 -- Columns that an older or newer schema may not have are read out of the row as JSON, where a missing one is NULL.
 SELECT
     a.id::text AS agent_id,
     a.organization_id::text AS organization_id,
     a.name,
-    a.system_prompt,
+    CASE WHEN lag(a.id) OVER rows_in_order IS DISTINCT FROM a.id THEN a.system_prompt END AS system_prompt,
     agent.columns ->> 'graph_id' AS graph_id,
     am.runtime_model_name AS model_name,
     agent.columns ->> 'temperature' AS temperature,
@@ -22,7 +24,7 @@ SELECT
     coalesce((tool.columns ->> 'is_builtin')::boolean, FALSE) AS is_builtin,
     coalesce((tool.columns ->> 'auth_required')::boolean, FALSE) AS auth_required
 FROM public.agents AS a
-CROSS JOIN LATERAL (SELECT to_jsonb(a) AS columns OFFSET 0) AS agent
+CROSS JOIN LATERAL (SELECT to_jsonb(a) - 'system_prompt' AS columns OFFSET 0) AS agent
 LEFT JOIN public.global_ai_engines AS gae ON gae.id = (agent.columns ->> 'engine_id')::uuid
 LEFT JOIN public.ai_models AS am ON am.id = gae.language_model_id
 LEFT JOIN public.agent_mcp_tools AS amt ON amt.agent_id = a.id
@@ -37,4 +39,5 @@ WHERE
         WHEN coalesce((agent.columns ->> 'is_global')::boolean, FALSE) THEN %(include_global)s::boolean
         ELSE %(organizations)s::uuid[] IS NULL OR a.organization_id = ANY (%(organizations)s::uuid[])
     END
-ORDER BY a.organization_id, a.name, a.id, mt.endpoint_url, mt.tool_name
+WINDOW rows_in_order AS (ORDER BY a.organization_id, a.name, a.id, mt.endpoint_url, mt.tool_name, mt.id)
+ORDER BY a.organization_id, a.name, a.id, mt.endpoint_url, mt.tool_name, mt.id
