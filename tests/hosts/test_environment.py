@@ -12,7 +12,7 @@ from longline.errors import LonglineError, SettingsError
 from longline.settings import PluginSettings, ServerSettings
 from longline_hosts.assemble import Profile, assemble, choose_plugins
 from longline_hosts.dev import DEV
-from longline_hosts.environment import Configuration, Flags, load_configuration
+from longline_hosts.environment import HOST_VARIABLES, Configuration, Flags, load_configuration
 from longline_hosts.production import PRODUCTION
 
 ROOT = Path(__file__).parents[2]
