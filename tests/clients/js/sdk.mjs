@@ -300,8 +300,8 @@ check("a thread is driven over protocol v2", async () => {
       assert.deepEqual(payload, { question: "May I?" });
       await stream.input.respond({ interrupt_id: interruptId, namespace, response: "yes" });
       for await (const values of stream.values) if (values.messages.at(-1).text === "You said yes.") break;
-      const said = async () => (await client.threads.get(stream.threadId)).status === "idle";
-      while (!(await said())) await new Promise((done) => setTimeout(done, 20)); // a step's values are told before it is stored
+      const isIdle = async () => (await client.threads.get(stream.threadId)).status === "idle";
+      while (!(await isIdle())) await new Promise((done) => setTimeout(done, 20)); // a step's values are told before it is stored
       const state = await client.threads.getState(stream.threadId);
       assert.equal(state.values.messages.at(-1).content, "You said yes.");
     } finally {
