@@ -79,7 +79,7 @@ class FilterContract:
     """Filters on metadata and values, wherever a storage applies them."""
 
     # The storage outlives the examples: each looks only at what it made itself.
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(case=_cases())
     async def test_threads_are_filtered_as_the_model_says(
         self, storage: Storage, case: tuple[list[JsonObject], Filter]

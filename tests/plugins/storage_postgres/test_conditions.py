@@ -104,7 +104,7 @@ def _holds(connection: psycopg.Connection[dict[str, object]], document: bytes, w
     return found
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(case=({"a": _WIDE}, Equals("a", float(_WIDE))))
 @example(case=({"a": float(_WIDE)}, Equals("a", _WIDE)))
 @example(case=({"a": float(_WIDE)}, Equals("a", 9223372036854776000)))
