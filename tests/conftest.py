@@ -9,5 +9,7 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What mostly waits for recorded pauses comes first, so that other workers take over what lies behind it."""
-    items.sort(key=lambda item: not item.nodeid.startswith("tests/contract/"))
+    """What takes longest comes first: other workers take over what lies behind it, and nothing is left at the end."""
+    items.sort(
+        key=lambda item: not item.nodeid.startswith(("tests/contract/", "tests/hosts/test_binary", "tests/faults/"))
+    )

@@ -86,4 +86,4 @@ def test_a_tick_that_was_taken_by_a_process_that_died_makes_its_run_once(project
         other = {"assistant_id": "note", "schedule": "* * * * * *", "input": {}}
         httpx.post(f"{server.url}/runs/crons", json=other).raise_for_status()
         wait_for(lambda: server.output.count("run created") == 2, "the run of another cron")
-        assert server.output.count(tick_run_id(cron["cron_id"], tick)) == 2  # created, ended
+        assert server.output.count(tick_run_id(cron["cron_id"], tick)) == 3  # created, bound, ended

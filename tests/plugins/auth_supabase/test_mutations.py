@@ -15,7 +15,7 @@ from tests.supabase.identity import ALGORITHMS, JWT_SECRET, Identity, serve_iden
 
 from longline_auth_supabase.authenticator import SupabaseAuthenticator
 
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.="
 
 

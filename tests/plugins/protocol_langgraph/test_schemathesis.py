@@ -27,7 +27,7 @@ from tests.plugins.protocol_langgraph.threaded import serve_in_thread
 
 from longline_protocol_langgraph.openapi.document import SECTIONS
 
-EXAMPLES = int(os.environ.get("LONGLINE_SCHEMATHESIS_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("LONGLINE_SCHEMATHESIS_EXAMPLES", "12"))
 """How many requests each operation gets in the long run, well-formed and not."""
 ENDLESS = {"/threads/{thread_id}/stream": "get", "/threads/{thread_id}/stream/events": "post"}
 """Streams that end when the client leaves: they have tests of their own."""

@@ -214,12 +214,14 @@ async def test_the_log_says_where_once_for_each_reason(caplog: pytest.LogCapture
 
 
 async def test_who_waits_for_a_database_that_is_silent_does_not_try_it_again() -> None:
-    tried = 0
+    tried, done = 0, asyncio.Event()
 
     async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal tried
         tried += 1
-        await asyncio.Event().wait()
+        await done.wait()
+        writer.close()
+        await writer.wait_closed()
 
     silent = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
@@ -229,4 +231,6 @@ async def test_who_waits_for_a_database_that_is_silent_does_not_try_it_again() -
             assert {*await asyncio.gather(*(fails(source) for _ in range(20)))} == {"its database does not answer"}
         assert tried == 2
     finally:
+        done.set()
         silent.close()
+        await asyncio.sleep(0.1)  # what was accepted is closed in tasks of its own
