@@ -10,6 +10,7 @@ from longline.errors import GraphLoadError, LonglineError, UnknownGraphError
 from longline.graphs.definition import GraphDefinition
 from longline.graphs.factories import FactoryCall, as_graph, call_factory, is_factory
 from longline.graphs.loading import describe_cause, place_of
+from longline.ids import graph_assistant_id
 from longline.slow_imports import import_langgraph
 from longline.threads import in_thread
 
@@ -25,6 +26,8 @@ class GraphRegistry:
 
     def __init__(self, definitions: Mapping[str, GraphDefinition]) -> None:
         self._definitions = dict(definitions)
+        self.own_assistant_ids = frozenset(map(graph_assistant_id, self._definitions))
+        """The ids of the assistants that stand for the graphs themselves."""
         self._loading: dict[str, asyncio.Task[object]] = {}
         self._failures: dict[str, GraphLoadError] = {}
 

@@ -149,15 +149,19 @@ class AssistantService:
         """The assistant to run, secrets still sealed: by its UUID, or by the id of a graph for the graph's own. Raises
         UnknownAssistantNameError, NotFoundError, ForbiddenError."""
         assistant_id = self.id_of(name)
-        if self._is_graphs_own(assistant_id):  # whoever may run anything may run a graph: rules are asked about the run
+        if assistant_id in self._graphs.own_assistant_ids:
+            # whoever may run anything may run a graph: rules are asked about the run
             assistant = await self._store.get(assistant_id)
             if is_by_server(assistant):
                 return assistant
         visible = await self._may(principal, "read", assistant_id)
-        used = await self._mirrors.use(assistant_id, visible)
-        if used != assistant_id:
-            return await self._find(principal, used)
-        return await self._store.get(used, visible=visible)
+        stored = await self._look(assistant_id, visible)
+        mirrored = await self._mirrors.use(assistant_id, stored, visible)
+        if mirrored is None and stored is not None:
+            return stored
+        if mirrored is not None and mirrored != assistant_id:
+            return await self._find(principal, mirrored)
+        return await self._store.get(assistant_id, visible=visible)
 
     def id_of(self, name: str) -> str:
         """The id of an assistant, there or not: its UUID itself, or that of a graph's own. Raises
@@ -203,7 +207,7 @@ class AssistantService:
         """Remove it with all versions. Raises NotFoundError, ProtectedError for a graph's own, ForbiddenError."""
         visible = await self._may(principal, "delete", assistant_id)
         await self._require_own(principal, assistant_id)
-        if self._is_graphs_own(assistant_id):
+        if assistant_id in self._graphs.own_assistant_ids:
             raise ProtectedError("assistant", assistant_id)
         await self._store.delete(assistant_id, visible=visible)
 
@@ -236,8 +240,11 @@ class AssistantService:
         config = look_config(assistant, principal)
         return self._runner.open(GraphUse(graph_id=assistant.graph_id, access="assistants.read", config=config))
 
-    def _is_graphs_own(self, assistant_id: str) -> bool:
-        return assistant_id in {graph_assistant_id(graph_id) for graph_id in self._graphs.graph_ids}
+    async def _look(self, assistant_id: str, visible: Filter) -> Assistant | None:
+        try:
+            return await self._store.get(assistant_id, visible=visible)
+        except NotFoundError:
+            return None
 
     async def _find(self, principal: Principal, assistant_id: str) -> Assistant:
         return await self._store.get(assistant_id, visible=await self._may(principal, "read", assistant_id))

@@ -7,9 +7,14 @@ from typing import Final, Literal
 
 from longline.auth.secrets import Vault
 from longline.clock import Clock
-from longline.errors import AlreadyExistsError, BrokenAgentError, NotFoundError, UnknownGraphError
+from longline.errors import (
+    AlreadyExistsError,
+    BrokenAgentError,
+    ContextAndConfigurableError,
+    NotFoundError,
+    UnknownGraphError,
+)
 from longline.graphs.registry import GraphRegistry
-from longline.ids import graph_assistant_id
 from longline.models.assistants import Assistant, AssistantChange, AssistantQuery
 from longline.models.filters import EVERYTHING, AnyOf, Equals, Filter, Missing, all_of
 from longline.models.json import JsonObject
@@ -38,9 +43,11 @@ _BY_SERVER: Final = Equals(MAKER, SERVER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """What storing an agent would do. `changes` are the names of what differs, dotted below `config`."""
+    """What storing an agent would do: its `mirror` is what is stored where nothing is yet. `changes` are the names of
+    what differs, dotted below `config`."""
 
     agent: SourcedAssistant
+    mirror: Assistant
     action: MirrorAction
     changes: Sequence[str] = ()
 
@@ -78,16 +85,20 @@ class MirrorStore:
 
     def plan(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant | None) -> Planned:
         """What storing it would do. Raises BrokenAgentError for a graph that this server does not have, and for the id
-        of a graph's own assistant, which everybody runs."""
+        of a graph's own assistant, which everybody runs, and for a configuration that contradicts itself."""
         graph_ids = self._graphs.graph_ids
         if agent.graph_id not in graph_ids:
             raise _broken(source, agent, str(UnknownGraphError(agent.graph_id, graph_ids)))
-        if agent.assistant_id in map(graph_assistant_id, graph_ids):
+        if agent.assistant_id in self._graphs.own_assistant_ids:
             raise _broken(source, agent, "its id is that of a graph's own assistant")
+        try:
+            mirror = self._mirror(source, agent)
+        except ContextAndConfigurableError as error:
+            raise _broken(source, agent, str(error)) from error
         if old is None:
-            return Planned(agent=agent, action="created")
-        changes = self._changes(source, agent, old)
-        return Planned(agent=agent, action="updated" if changes else "skipped", changes=changes)
+            return Planned(agent=agent, mirror=mirror, action="created")
+        changes = self._changes(mirror, old)
+        return Planned(agent=agent, mirror=mirror, action="updated" if changes else "skipped", changes=changes)
 
     async def put(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant | None) -> MirrorAction:
         """Store it over `old`, which is what `find` found. Raises BrokenAgentError."""
@@ -95,9 +106,9 @@ class MirrorStore:
             planned = self.plan(source, agent, old)
             try:
                 if old is None:
-                    await self._create(source, agent)
+                    await self._store.create(planned.mirror)
                 elif planned.action == "updated":
-                    await self._update(source, agent, old)
+                    await self._update(planned.mirror, old)
             except (AlreadyExistsError, NotFoundError):  # another server was quicker: look at what it left
                 old = await self.find(agent.assistant_id)
             else:
@@ -116,59 +127,50 @@ class MirrorStore:
             return False
         return True
 
-    async def _create(self, source: AssistantSource, agent: SourcedAssistant) -> None:
+    def _mirror(self, source: AssistantSource, agent: SourcedAssistant) -> Assistant:
         config, context = paired(agent.config, agent.context)
         now = self._clock()
-        await self._store.create(
-            Assistant(
-                assistant_id=agent.assistant_id,
-                graph_id=agent.graph_id,
-                name=agent.name,
-                description=agent.description,
-                config=self._vault.seal(config),
-                context=self._vault.seal(context),
-                metadata={**_marks(source, agent), SYNCED_AT: now.isoformat()},
-                version=1,
-                created_at=now,
-                updated_at=now,
-            )
-        )
-
-    async def _update(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant) -> None:
-        if old.metadata.get(MAKER) != SERVER:
-            logger.warning("assistant of an agent belonged to a caller", extra={"assistant_id": old.assistant_id})
-        config, context = paired(agent.config, agent.context)
-        now = self._clock()
-        change = AssistantChange(
+        return Assistant(
+            assistant_id=agent.assistant_id,
             graph_id=agent.graph_id,
             name=agent.name,
             description=agent.description,
             config=self._vault.seal(config),
             context=self._vault.seal(context),
-            metadata={**dict.fromkeys(old.metadata), **_marks(source, agent), SYNCED_AT: now.isoformat()},
+            metadata={**_marks(source, agent), SYNCED_AT: now.isoformat()},
+            version=1,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _update(self, mirror: Assistant, old: Assistant) -> None:
+        if old.metadata.get(MAKER) != SERVER:
+            logger.warning("assistant of an agent belonged to a caller", extra={"assistant_id": old.assistant_id})
+        change = AssistantChange(
+            graph_id=mirror.graph_id,
+            name=mirror.name,
+            description=mirror.description,
+            config=mirror.config,
+            context=mirror.context,
+            metadata={**dict.fromkeys(old.metadata), **mirror.metadata},
         )
         synced_at = old.metadata.get(SYNCED_AT)  # of a caller's assistant it may be anything
         unchanged = Equals(SYNCED_AT, synced_at) if isinstance(synced_at, str) else EVERYTHING
-        await self._store.update(old.assistant_id, change, at=now, visible=unchanged)
+        await self._store.update(old.assistant_id, change, at=mirror.updated_at, visible=unchanged)
 
-    def _changes(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant) -> list[str]:
-        config, context = paired(agent.config, agent.context)
-        metadata = {key: value for key, value in old.metadata.items() if value is not None and key != SYNCED_AT}
+    def _changes(self, mirror: Assistant, old: Assistant) -> list[str]:
+        opened = self._vault.open_in_clear
         found = [
-            *(["graph_id"] if agent.graph_id != old.graph_id else []),
-            *(["name"] if agent.name != old.name else []),
-            *(["description"] if agent.description not in (None, old.description) else []),
-            *_differing("config", self._as_kept(config), self._vault.open_in_clear(old.config)),
-            *_differing("context", self._as_kept(context), self._vault.open_in_clear(old.context)),
-            *_differing("metadata", _marks(source, agent), metadata),
+            *(["graph_id"] if mirror.graph_id != old.graph_id else []),
+            *(["name"] if mirror.name != old.name else []),
+            *(["description"] if mirror.description not in (None, old.description) else []),
+            *_differing("config", opened(mirror.config), opened(old.config)),
+            *_differing("context", opened(mirror.context), opened(old.context)),
+            *_differing("metadata", _timeless(mirror.metadata), _timeless(old.metadata)),
         ]
         if SYNCED_AT not in old.metadata and not found:
             return [f"metadata.{SYNCED_AT}"]
         return found
-
-    def _as_kept(self, value: JsonObject) -> dict[str, object]:
-        """As it comes back: sealing makes a text of every secret."""
-        return self._vault.open_in_clear(self._vault.seal(value))
 
 
 def is_mirror_of(source: AssistantSource, assistant: Assistant) -> bool:
@@ -190,6 +192,10 @@ def _broken(source: AssistantSource, agent: SourcedAssistant, reason: str) -> Br
 
 def _marks(source: AssistantSource, agent: SourcedAssistant) -> JsonObject:
     return {**agent.metadata, OWNER: SERVER, MAKER: SERVER, MIRRORED_FROM: source.name}
+
+
+def _timeless(metadata: JsonObject) -> JsonObject:
+    return {key: value for key, value in metadata.items() if value is not None and key != SYNCED_AT}
 
 
 def _differing(prefix: str, new: Mapping[str, object], old: Mapping[str, object]) -> list[str]:

@@ -33,7 +33,8 @@ class Mirrors:
 
     def __init__(self, *, sources: Sequence[AssistantSource], store: MirrorStore, access: Access, clock: Clock) -> None:
         self.sources = {source.name: source for source in sources}
-        self._present = present(self.sources)
+        self.present: Final = present(self.sources)
+        """The condition that leaves out mirrors of agents that are gone, or of sources that are not here."""
         self._store = store
         self._access = access
         self._clock = clock
@@ -43,11 +44,6 @@ class Mirrors:
         self._flights: dict[tuple[str, str], asyncio.Task[SyncResult | None]] = {}
 
     # -- what the services ask --------------------------------------------------------------------------------------
-
-    @property
-    def present(self) -> Filter:
-        """The condition that leaves out mirrors of agents that are gone, or of sources that are not here."""
-        return self._present
 
     def reference(self, metadata: JsonObject | None) -> tuple[AssistantSource, str] | None:
         """The source and the key of the agent that an assistant with this metadata stands for."""
@@ -61,25 +57,25 @@ class Mirrors:
         """Whether it is an agent's mirror: then only its source changes it."""
         return any(is_mirror_of(source, assistant) for source in self.sources.values())
 
-    async def use(self, assistant_id: str, visible: Filter) -> str:
+    async def use(self, assistant_id: str, stored: Assistant | None, visible: Filter) -> str | None:
         """Before an assistant is run by who sees what is `visible`: mirror the agent that it stands for, or that its id
-        may be of, unless that was done a moment ago. Returns the id to run. With an assistant that is stored, and that
-        they see, nothing fails; without one, raises SourceAwayError and BrokenAgentError."""
+        may be of, unless that was done a moment ago. `stored` is what they see under the id. Returns the id to
+        read now, where a source was asked; None if `stored` is as it was. With something stored nothing fails; without,
+        raises SourceAwayError and BrokenAgentError."""
         if not self.sources or self._is_recent(assistant_id):
-            return assistant_id
-        stored = await self._store.find(assistant_id)
-        if stored is not None and matches(visible, stored.metadata):
+            return None
+        if stored is not None:
             return await self._use_stored(stored, visible)
         for source in self.sources.values():
             key = source.key_of(assistant_id)
             if key is not None and await self.ask_for(visible, source, key) is not None:
-                break
-        return assistant_id
+                return assistant_id
+        return None
 
-    async def _use_stored(self, stored: Assistant, visible: Filter) -> str:
+    async def _use_stored(self, stored: Assistant, visible: Filter) -> str | None:
         found = self.reference(stored.metadata)
         if found is None or not (self.is_mirror(stored) or SYNC_ERROR in stored.metadata):
-            return stored.assistant_id
+            return None
         source, key = found
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -98,7 +94,7 @@ class Mirrors:
         ForbiddenError, SourceAwayError, BrokenAgentError."""
         source = self.sources[name]
         value: JsonObject = {"assistant_id": source.id_of(key)}
-        visible = all_of(await self._access.decide(principal, Action("assistants", "read"), value), self._present)
+        visible = all_of(await self._access.decide(principal, Action("assistants", "read"), value), self.present)
         result = await self.ask_for(visible, source, key, at_once=True)
         if result is None or not await self._is_seen(source, key, visible):
             raise NotFoundError("agent", key)

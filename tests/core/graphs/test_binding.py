@@ -119,11 +119,11 @@ def free_of(case: dict) -> list[str]:
 
 
 def without_secrets(values: dict) -> dict:
-    """What a run that is sent elsewhere gets of an assistant: `api_key` is the only secret of these layers."""
+    """What a run that is sent elsewhere gets of an assistant: two of the names in these layers are those of secrets."""
     return {
         key: without_secrets(value) if isinstance(value, dict) else value
         for key, value in values.items()
-        if key != "api_key"
+        if key not in ("api_key", TOKENS)
     }
 
 

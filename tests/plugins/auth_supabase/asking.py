@@ -14,6 +14,16 @@ from longline_auth_supabase.authenticator import SupabaseAuthenticator
 from longline_auth_supabase.errors import TokenRefusedError
 
 
+class Clock:
+    """Time that moves when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def settings_for(**values: object) -> Settings:
     """Settings as a server reads them."""
     return parse_settings({"auth_supabase": values}, [*CORE_SECTIONS, *register_settings()])

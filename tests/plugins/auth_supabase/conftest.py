@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.plugins.auth_supabase.asking import authenticator_for
+from tests.plugins.auth_supabase.asking import Clock, authenticator_for
 from tests.plugins.protocol_langgraph.graphs import seeing
 from tests.plugins.protocol_langgraph.served import PLUGINS, Served, serve_graphs
 from tests.supabase.identity import KEY, Identity, serve_identity
@@ -18,6 +18,11 @@ ANNA = User("7a1f0d2e-94d5-4c2e-9a43-3a4d9c1f5b10", "anna@kanzlei.example")
 
 Make = Callable[..., SupabaseAuthenticator]
 Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

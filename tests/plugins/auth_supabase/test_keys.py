@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-from tests.plugins.auth_supabase.asking import refusal
+from tests.plugins.auth_supabase.asking import Clock, refusal
 from tests.plugins.auth_supabase.conftest import ANNA, Make
 from tests.supabase.identity import ALGORITHMS, Identity, new_key
 
@@ -18,21 +18,6 @@ from longline_auth_supabase.key_set import KeySet, KeyTimes
 pytestmark = pytest.mark.anyio
 
 TIMES = KeyTimes(kept=600, grace=3600, cooldown=10)
-
-
-class Clock:
-    """Time that moves when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 
 import pytest
-from tests.plugins.auth_supabase.asking import ask, refusal
+from tests.plugins.auth_supabase.asking import Clock, ask, refusal
 from tests.plugins.auth_supabase.conftest import Make, Serve
 from tests.supabase.identity import Identity
 from tests.supabase.project import Project, User, fresh_project
@@ -102,21 +102,6 @@ async def test_a_query_cannot_write(make: Make, identity: Identity, anna: User, 
 
 
 # -- keeping --------------------------------------------------------------------------------------------------------
-
-
-class Clock:
-    """Time that moves when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
