@@ -60,6 +60,7 @@ class Shelf:
     """Agents by key. What it was asked is counted."""
 
     name = NAME
+    fixed = frozenset({"group"})
 
     def __init__(self, *agents: SourcedAssistant) -> None:
         self.agents = {one.key: one for one in agents}

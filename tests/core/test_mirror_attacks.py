@@ -1,24 +1,26 @@
 """Callers, and agents of others, that want what is not theirs: neither gets it, or learns that it is there."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.core.agent_source import NAME, PLUGIN, Shelf, agent, id_of, runtime_of, serving
+from tests.core.agent_source import NAME, PLUGIN, GroupRule, Shelf, agent, id_of, runtime_of, serving
 from tests.core.conftest import InstallPlugin
 
 from longline.auth.principal import LOCAL, Principal
-from longline.errors import BrokenAgentError, LonglineError, NotFoundError
+from longline.errors import BrokenAgentError, FilterTooWideError, LonglineError, NotFoundError
 from longline.graphs.registry import GraphRegistry
 from longline.ids import graph_assistant_id
 from longline.models.assistants import AssistantChange
-from longline.models.json import JsonObject
+from longline.models.json import JsonObject, as_object
 from longline.services.assistants import NewAssistant
+from longline.services.mirror_store import MirrorStore
 from longline.services.run_requests import RunRequest
 from longline.services.server import Server
-from longline.services.sources import SyncTimes
+from longline.services.sources import SourceFault, SyncTimes
 
 pytestmark = pytest.mark.anyio
 MEMBER = Principal(identity="ann", organizations=("a",))
@@ -106,6 +108,39 @@ class TestStrangers:
             made = await server.assistants.create(MEMBER, referring("clerk"))
             assert "none such" in str(made.metadata["sync_error"])
 
+    async def test_of_one_that_cannot_be_stored(self, open_shelf: OpenShelf, shelf: Shelf) -> None:
+        shelf.agents["clerk"] = replace(agent("clerk"), config={"configurable": {"system_prompt": "\ud800"}})
+        async with open_shelf(shelf) as server:
+            assert await self.told(server, "clerk") == await self.told(server, "gone")
+            for act in (server.mirrors.sync(MEMBER, NAME, "clerk"), server.runs.create(MEMBER, run_of("clerk"))):
+                with pytest.raises(BrokenAgentError, match="cannot be stored"):
+                    await act
+
+    async def test_of_one_that_the_storage_refuses(
+        self, open_shelf: OpenShelf, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with open_shelf(shelf) as server:
+            error = FilterTooWideError()
+
+            async def refuse(*_: object) -> None:
+                raise error
+
+            monkeypatch.setattr(MirrorStore, "put", refuse)
+            assert await self.told(server, "clerk") == await self.told(server, "gone")
+            with pytest.raises(BrokenAgentError, match=re.escape(str(error))):
+                await server.mirrors.sync(MEMBER, NAME, "clerk")
+
+    async def test_of_one_of_which_nobody_knows_whose_it_is(
+        self, open_shelf: OpenShelf, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also where another rule than the one about owners decides."""
+        monkeypatch.setattr(GroupRule, "overrides", lambda self, action: True, raising=False)
+        shelf.faults = [SourceFault("clerk", "it is broken")]
+        async with open_shelf(shelf) as server:
+            assert await self.told(server, "clerk") == await self.told(server, "gone")
+            with pytest.raises(BrokenAgentError, match="it is broken"):
+                await server.mirrors.sync(LOCAL, NAME, "clerk")
+
     async def test_of_one_that_broke_after_it_was_mirrored(self, open_shelf: OpenShelf, shelf: Shelf) -> None:
         async with open_shelf(shelf) as server:
             await server.mirrors.sync(MEMBER, NAME, "clerk")
@@ -130,6 +165,28 @@ class TestStrangers:
                 await server.assistants.update(STRANGER, made.assistant_id, AssistantChange(metadata=forged))
                 run = await server.runs.create(STRANGER, RunRequest(assistant=made.assistant_id, input={"n": 1}))
                 assert run.assistant_id == made.assistant_id
+
+
+class TestFixed:
+    """What a source says of whose an agent is no run says differently, nor says where it says nothing."""
+
+    @pytest.mark.parametrize("said", [{"config": {"configurable": {"group": "x"}}}, {"context": {"group": "x"}}])
+    @pytest.mark.parametrize("has_group", [True, False])
+    async def test_of_a_mirror(self, open_shelf: OpenShelf, shelf: Shelf, said: JsonObject, has_group: bool) -> None:
+        own: JsonObject = {"system_prompt": "Be kind.", **({"group": "a"} if has_group else {})}
+        shelf.agents["clerk"] = replace(agent("clerk"), config={"configurable": own})
+        async with open_shelf(shelf) as server:
+            run = await server.runs.create(MEMBER, replace(run_of("clerk"), headers={"group": "x"}, **said))  # type: ignore[arg-type]  # of its fields
+            configurable = as_object(run.spec.config["configurable"])
+            assert configurable.get("group") == (run.spec.context or {}).get("group") == own.get("group")
+
+    async def test_of_what_callers_make_they_say_it(self, open_shelf: OpenShelf, shelf: Shelf) -> None:
+        async with open_shelf(shelf) as server:
+            new = NewAssistant(graph_id="steps", config={"configurable": {"group": "a"}})
+            made = await server.assistants.create(STRANGER, new)
+            asked = RunRequest(assistant=made.assistant_id, config={"configurable": {"group": "x"}})
+            run = await server.runs.create(STRANGER, asked)
+            assert as_object(run.spec.config["configurable"])["group"] == "x"
 
 
 class TestTakenIds:

@@ -1,6 +1,7 @@
 """A storage that is away, an agent that cannot be stored and a server that ends cost what they must and no more."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
@@ -120,7 +121,21 @@ class TestBadAgents:
                 return config["configurable"] == {"system_prompt": "Be brief."}
 
             await until(is_live)
-        assert "background task failed" not in caplog.text
+        assert [record.message for record in caplog.records if record.exc_info] == []
+
+    @pytest.mark.parametrize("bad", ["\ud800", 2**64])
+    async def test_one_that_no_storage_keeps_is_told_in_one_line(
+        self, open_shelf: OpenShelf, bad: str | int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        clerk = replace(agent("bad"), config={"configurable": {"system_prompt": bad}})
+        async with open_shelf(Shelf(clerk, agent("clerk"))) as server:
+            counts = server.mirrors.listings.report(NAME).counts
+            assert (counts.total, counts.created, counts.failed) == (2, 1, 1)
+            planned, faults = await server.mirrors.listings.plan(server.mirrors.sources[NAME])
+            assert ([one.agent.key for one in planned], [key for key, _ in faults]) == (["clerk"], ["bad"])
+        (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+        assert (line.message, line.exc_info, vars(line)["agent"]) == ("agent not synced", None, "bad")
+        assert "it cannot be stored" in vars(line)["reason"]
 
     async def test_secrets_that_cannot_be_kept_make_no_new_version_each_time(self, open_shelf: OpenShelf) -> None:
         shelf = Shelf(replace(agent("clerk"), config={"configurable": {"api_key": "s", "system_prompt": "x"}}))

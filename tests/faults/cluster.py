@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +17,9 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from tests.faults.project import effects, write_project
+from tests.forked import Process, start
 from tests.postgres import OwnServer
-from tests.processes import LONGLINE, free_port, wait_for
+from tests.processes import free_port, wait_for
 
 START_SECONDS: Final = 60.0
 QUICK: Final = {"server": {"lease_seconds": 2.0, "heartbeat_seconds": 0.5, "max_attempts": 50}}
@@ -46,7 +46,7 @@ class Replica:
         self._options = options
         self._folder = folder
         self._log = folder / f"replica-{number}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     @property
     def output(self) -> str:
@@ -69,12 +69,10 @@ class Replica:
     def start(self) -> None:
         """Start the process; `wait_ready` waits for it."""
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("LONGLINE_", "OPENAI_", "DATABASE_"))}
-        command = [str(LONGLINE), "serve", *self.flags, "--workers", "1", "--port", str(self.port)]
+        command = ["serve", *self.flags, "--workers", "1", "--port", str(self.port), *self._options]
+        env = {**clean, "LONGLINE_AGENT_TOOLS__PRELOAD": "false", **self.env}
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, *self._options], cwd=self._folder, stdout=log, stderr=subprocess.STDOUT,
-                env={**clean, **self.env}, start_new_session=True,
-            )  # fmt: skip
+            self.process = start(command, folder=self._folder, env=env, output=log)
         self.is_frozen = False
 
     def is_ready(self) -> bool:

@@ -18,7 +18,7 @@ from tests.faults.storm import SEED, StormPlan, run_storm
 from tests.postgres import OwnServer
 from tests.processes import wait_for
 
-RUNS = int(os.environ.get("LONGLINE_FAULT_RUNS", "200"))
+RUNS = int(os.environ.get("LONGLINE_FAULT_RUNS", "120"))
 """More of them take longer: about seven a second."""
 
 

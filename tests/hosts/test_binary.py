@@ -1,9 +1,9 @@
 """The single binary: built once, it runs an agent, serves, and takes third-party plugins from the folder beside it."""
 
+import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -16,12 +16,32 @@ from tests.hosts.third_party import install
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_SECONDS + 60), pytest.mark.xdist_group("binary")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_SECONDS + 60)]
 
 
 @pytest.fixture(scope="module")
-def binary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("binary")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built by the first process of the run that needs it; the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "longline-binary"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "longline").exists():
+            _build(folder)
+    return folder / "longline"
+
+
+@pytest.fixture
+def binary(built: Path, tmp_path: Path) -> Path:
+    """In a folder of its own, where plugins may be put beside it."""
+    folder = tmp_path / "installed"
+    folder.mkdir()
+    os.link(built, folder / "longline")
+    return folder / "longline"
+
+
+def _build(folder: Path) -> None:
     script = str(ROOT / "scripts/build_binary.py")
     done = subprocess.run(
         [sys.executable, script, str(folder)],
@@ -33,8 +53,6 @@ def binary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     assert done.returncode == 0, done.stderr[-3000:]
     assert "MB" in done.stdout
     assert "first start: /ok after" in done.stdout
-    yield folder / "longline"
-    os.remove(folder / "longline")
 
 
 def run(binary: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,6 @@ with running_stack() as stack, serving(stack, folder, scope="all") as server:
 import base64
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,8 +21,9 @@ from langgraph_sdk import get_client
 from langgraph_sdk.client import LangGraphClient
 
 from tests.faults.cluster import Replica
+from tests.hosts.command import longline
 from tests.plugins.agent_tools.aimock import Aimock
-from tests.processes import LONGLINE, wait_for
+from tests.processes import wait_for
 from tests.supabase.identity import KEY, Identity, serve_identity
 from tests.supabase.mcp_servers import McpServer, serve_deadlines, serve_legal
 from tests.supabase.model import API_KEY, serve_model
@@ -111,10 +111,9 @@ def said(text: str) -> Any:
 
 def install_triggers(stack: Stack) -> None:
     """Let the project tell of changes, as an operator does."""
-    command = [str(LONGLINE), "supabase", "install-triggers", "--apply"]
     environment = {**stack.environment(), "PATH": os.environ["PATH"]}
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+        done = longline(Path(folder), "supabase", "install-triggers", "--apply", env=environment, seconds=60)
     assert done.returncode == 0, done.stderr
 
 

@@ -66,7 +66,9 @@ async def test_the_graph_receives_the_agents_whole_configuration(stack: Stack, s
                McpTool("fristen_berechnen", stack.deadlines.endpoint, auth_required=True)],
     )  # fmt: skip
     async with stack.client(server, seed.anna) as client:
-        seen = (await client.runs.wait(None, mirror, input={}))["seen"]  # type: ignore[call-overload]  # an object
+        forged = {"configurable": {"supabase_organization_id": "mine"}}
+        answer: Any = await client.runs.wait(None, mirror, input={}, config=forged)  # type: ignore[call-overload]  # a Config
+    seen = answer["seen"]
     plain, kinds = seen["plain"], seen["kinds"]
     assert plain["model_name"] == MODEL
     assert plain["system_prompt"] == PROMPT

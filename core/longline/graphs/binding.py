@@ -33,6 +33,9 @@ class Injected:
     """checkpoint_id, checkpoint_ns, checkpoint_map of the point to start from."""
     cron_id: str | None = None
     """The cron that the run is a tick of."""
+    fixed: frozenset[str] = frozenset()
+    """Configurable keys of which no caller speaks: what the assistant says of them stands, and if it says nothing,
+    nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,19 +60,22 @@ def merge_config(
 
     A caller may override what the assistant set, never what the server injects. `context` of a run is part of its
     configurable values too, so that graphs of either style see it, and its configurable values override the assistant's
-    context; a name of the server's in it (`user_id`) means the server's value. Who sets one of the graph's
+    context; a name of the server's in it (`user_id`) means the server's value. What is `fixed` no run and no header
+    sets, and where a run's context names it, it means the assistant's value. Who sets one of the graph's
     `destinations` gets no secret of a lower layer: `strip` takes them out. Under the name at which graphs expect the
     caller's token nothing is left: only the token itself may stand there, and it is no part of a configuration.
     """
-    own = _callers(as_object(config.get("configurable")))
-    said = _callers(context or {})
+    fixed = injected.fixed
+    own = _callers(as_object(config.get("configurable")), fixed)
+    said = _callers(context or {}, fixed)
+    headers = _callers(dict(injected.headers), fixed)
     theirs, theirs_context = _callers(as_object(assistant.config.get("configurable"))), assistant.context
-    defaults, is_redirected = definition.defaults, definition.destinations & {*own, *said, *injected.headers}
+    defaults, is_redirected = definition.defaults, definition.destinations & {*own, *said, *headers}
     if is_redirected or definition.destinations & {*theirs, *theirs_context}:
         defaults = strip(defaults)
     if is_redirected:
         theirs, theirs_context = strip(theirs), strip(theirs_context)
-    everything = defaults | theirs | own | said | _injected(assistant, injected)
+    everything = defaults | theirs | own | said | headers | _injected(assistant, injected)
     configurable = {key: value for key, value in everything.items() if key != injected.principal.token_name}
     merged: JsonObject = {
         key: source[key] for source in (assistant.config, config) for key in _OPTIONS if source.get(key) is not None
@@ -86,7 +92,9 @@ def merge_config(
     if tags:
         merged["tags"] = list(dict.fromkeys(str(tag) for tag in tags))
     overridden = {key: own[key] for key in assistant.context if key in own}
-    joined = _context({**theirs_context, **overridden, **(context or {})}, configurable, injected.principal)
+    given = {key: value for key, value in (context or {}).items() if key not in fixed}
+    meant = {key: configurable[key] for key in fixed & (context or {}).keys() & configurable.keys()}
+    joined = _context({**meant, **theirs_context, **overridden, **given}, configurable, injected.principal)
     return MergedConfig(config=merged, context=joined or None)
 
 
@@ -158,7 +166,6 @@ def principal_of(configurable: Mapping[str, JsonValue]) -> Principal:
 
 def _injected(assistant: Assistant, injected: Injected) -> JsonObject:
     return {
-        **_callers(dict(injected.headers)),
         **{key: value for key, value in injected.checkpoint.items() if key in _CHECKPOINT_KEYS},
         **({} if injected.cron_id is None else {"cron_id": injected.cron_id}),
         **_identity(injected.principal),
@@ -198,11 +205,10 @@ def _identity(principal: Principal) -> JsonObject:
     }
 
 
-def _callers(values: JsonObject) -> JsonObject:
-    """What a caller may say: not the server's keys, and nothing that LangGraph keeps for itself."""
-    return {
-        key: value for key, value in values.items() if key not in _SERVER_KEYS and not key.startswith(_SERVER_PREFIXES)
-    }
+def _callers(values: JsonObject, fixed: frozenset[str] = frozenset()) -> JsonObject:
+    """What a caller may say: not the server's keys, nothing that LangGraph keeps for itself, and nothing `fixed`."""
+    taken = _SERVER_KEYS | fixed
+    return {key: value for key, value in values.items() if key not in taken and not key.startswith(_SERVER_PREFIXES)}
 
 
 def _context(values: JsonObject, configurable: JsonObject, principal: Principal) -> JsonObject:

@@ -135,6 +135,8 @@ class AssistantService:
                 return self._shown(await self._store.get(source.id_of(key), visible=visible))
         except NotFoundError:  # not mirrored yet, or another organisation's
             pass
+        if away is None and self._mirrors.reference(as_object(value.get("metadata"))) is None:
+            return None  # it turned out that the source has no agents at all
         if away is None:
             raise NotFoundError("agent", key)
         value["metadata"] = {**as_object(value.get("metadata")), SYNC_ERROR: str(away)}
@@ -162,6 +164,10 @@ class AssistantService:
         if mirrored is not None and mirrored != assistant_id:
             return await self._find(principal, mirrored)
         return await self._store.get(assistant_id, visible=visible)
+
+    def fixed_keys(self, assistant: Assistant) -> frozenset[str]:
+        """See Mirrors."""
+        return self._mirrors.fixed_keys(assistant)
 
     def id_of(self, name: str) -> str:
         """The id of an assistant, there or not: its UUID itself, or that of a graph's own. Raises

@@ -8,7 +8,7 @@ from longline.clock import Clock
 from longline.errors import BrokenAgentError, LonglineError, SourceAwayError, StorageError
 from longline.models.assistants import Assistant
 from longline.services.mirror_answers import Answers, SyncResult
-from longline.services.mirror_store import MirrorAction, MirrorStore, is_mirror_of
+from longline.services.mirror_store import MirrorAction, MirrorStore, broken, is_mirror_of
 from longline.services.sources import AssistantSource, SourcedAssistant
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Settler:
         except (BrokenAgentError, StorageError):
             raise
         except LonglineError as error:
-            raise BrokenAgentError(agent.key, str(error), agent.metadata) from error
+            raise broken(source, agent, str(error)) from error
         except Exception as error:  # one that cannot be stored must not keep the others from it
             logger.exception("agent cannot be stored", extra={"source": source.name, "agent": agent.key})
-            raise BrokenAgentError(agent.key, "it cannot be stored", agent.metadata) from error
+            raise broken(source, agent, "it cannot be stored") from error

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from longline.auth.secrets import Vault
 from longline.clock import Clock
+from longline.encoding import encode
 from longline.errors import (
     AlreadyExistsError,
     BrokenAgentError,
@@ -85,16 +86,18 @@ class MirrorStore:
 
     def plan(self, source: AssistantSource, agent: SourcedAssistant, old: Assistant | None) -> Planned:
         """What storing it would do. Raises BrokenAgentError for a graph that this server does not have, and for the id
-        of a graph's own assistant, which everybody runs, and for a configuration that contradicts itself."""
+        of a graph's own assistant, which everybody runs, for a configuration that contradicts itself, and for one that
+        no storage keeps."""
         graph_ids = self._graphs.graph_ids
         if agent.graph_id not in graph_ids:
-            raise _broken(source, agent, str(UnknownGraphError(agent.graph_id, graph_ids)))
+            raise broken(source, agent, str(UnknownGraphError(agent.graph_id, graph_ids)))
         if agent.assistant_id in self._graphs.own_assistant_ids:
-            raise _broken(source, agent, "its id is that of a graph's own assistant")
+            raise broken(source, agent, "its id is that of a graph's own assistant")
+        _require_storable(source, agent)
         try:
             mirror = self._mirror(source, agent)
         except ContextAndConfigurableError as error:
-            raise _broken(source, agent, str(error)) from error
+            raise broken(source, agent, str(error)) from error
         if old is None:
             return Planned(agent=agent, mirror=mirror, action="created")
         changes = self._changes(mirror, old)
@@ -113,7 +116,7 @@ class MirrorStore:
                 old = await self.find(agent.assistant_id)
             else:
                 return planned.action
-        raise _broken(source, agent, "its mirror changes all the time")
+        raise broken(source, agent, "its mirror changes all the time")
 
     async def withdraw(self, old: Assistant) -> bool:
         """Hide the mirror of an agent that is gone; whether it was there to be seen."""
@@ -186,8 +189,16 @@ def present(sources: Collection[str]) -> Filter:
     return all_of(known, Missing(WITHDRAWN_AT)) if sources else Missing(MIRRORED_FROM)
 
 
-def _broken(source: AssistantSource, agent: SourcedAssistant, reason: str) -> BrokenAgentError:
+def broken(source: AssistantSource, agent: SourcedAssistant, reason: str) -> BrokenAgentError:
+    """The error of an agent that is told to those who would see its mirror."""
     return BrokenAgentError(agent.key, reason, _marks(source, agent))
+
+
+def _require_storable(source: AssistantSource, agent: SourcedAssistant) -> None:
+    try:
+        encode(agent)
+    except TypeError as error:  # half a character, a number of more than 64 bits
+        raise broken(source, agent, f"it cannot be stored: {error}") from error
 
 
 def _marks(source: AssistantSource, agent: SourcedAssistant) -> JsonObject:

@@ -13,13 +13,13 @@ from longline.auth.principal import Principal
 from longline.clock import Clock
 from longline.errors import BrokenAgentError, NotFoundError, SourceAwayError
 from longline.models.assistants import Assistant
-from longline.models.filters import Filter, all_of, matches
+from longline.models.filters import Filter, all_of, keys_of, matches
 from longline.models.json import JsonObject
 from longline.services.mirror_answers import Answers, SyncResult, now
 from longline.services.mirror_listing import MirrorListings
 from longline.services.mirror_settling import Settler
-from longline.services.mirror_store import SYNC_ERROR, MirrorStore, is_mirror_of, present
-from longline.services.sources import AssistantSource
+from longline.services.mirror_store import SYNC_ERROR, MirrorStore, broken, is_mirror_of, present
+from longline.services.sources import AssistantSource, SourcedAssistant
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,10 @@ class Mirrors:
     def is_mirror(self, assistant: Assistant) -> bool:
         """Whether it is an agent's mirror: then only its source changes it."""
         return any(is_mirror_of(source, assistant) for source in self.sources.values())
+
+    def fixed_keys(self, assistant: Assistant) -> frozenset[str]:
+        """The configurable keys that no run of the assistant sets: those that its source keeps, if it is a mirror."""
+        return frozenset().union(*(one.fixed for one in self.sources.values() if is_mirror_of(one, assistant)))
 
     async def use(self, assistant_id: str, stored: Assistant | None, visible: Filter) -> str | None:
         """Before an assistant is run by who sees what is `visible`: mirror the agent that it stands for, or that its id
@@ -109,10 +113,15 @@ class Mirrors:
         try:
             return await self.ask(source, key, at_once=at_once)
         except BrokenAgentError as error:
-            metadata = cast("JsonObject", error.metadata)  # it was made for a mirror
-            if matches(visible, metadata) or await self._is_seen(source, key, visible):
+            if self._is_theirs(error, visible) or await self._is_seen(source, key, visible):
                 raise
             return None
+
+    def _is_theirs(self, error: BrokenAgentError, visible: Filter) -> bool:
+        """Whether who sees what is `visible` would see the mirror. Where nobody knows whose the agent is, those would
+        for whom that makes no difference."""
+        metadata = cast("JsonObject", error.metadata)  # it was made for a mirror
+        return matches(visible, metadata) and (bool(metadata) or keys_of(visible) <= keys_of(self.present))
 
     async def _is_seen(self, source: AssistantSource, key: str, visible: Filter) -> bool:
         """Whether there is a mirror of the agent among what is visible."""
@@ -141,6 +150,7 @@ class Mirrors:
             flight.exception()  # whoever still waited was told
 
     async def _fetch(self, source: AssistantSource, key: str) -> SyncResult | None:
+        agent: SourcedAssistant | None = None
         for _ in range(_TRIES):
             asked_at, at = now(), self._clock()
             try:
@@ -157,7 +167,8 @@ class Mirrors:
             logger.info("agent synced", extra={"source": source.name, "agent": key, "action": action})
             await self._settler.tell(source, [agent])
             return SyncResult(assistant_id=agent.assistant_id, action=action, synced_at=at)
-        raise BrokenAgentError(key, "it changes all the time")
+        reason = "it changes all the time"
+        raise BrokenAgentError(key, reason) if agent is None else broken(source, agent, reason)
 
     async def close(self) -> None:
         """Ask nobody any more."""

@@ -71,6 +71,12 @@ class AssistantSource(Protocol):
         ...
 
     @property
+    def fixed(self) -> frozenset[str]:
+        """The configurable keys of which only the source speaks, such as whose its agents are: no run of a mirror says
+        them differently, nor says them where the agent does not."""
+        ...
+
+    @property
     def times(self) -> SyncTimes:
         """When it wants to be asked."""
         ...
@@ -81,7 +87,9 @@ class AssistantSource(Protocol):
         ...
 
     def reference(self, metadata: JsonObject) -> str | None:
-        """The key of the agent that an assistant with this metadata stands for; None if it is none of this source's."""
+        """The key of the agent that an assistant with this metadata stands for; None if it is none of this source's.
+        Nobody is asked. A source that turns out to have no agents at all may say None from then on: an assistant that
+        names one is then stored as its caller sent it."""
         ...
 
     def key_of(self, assistant_id: str) -> str | None:

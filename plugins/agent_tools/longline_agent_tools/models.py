@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from longline.slow_imports import import_alone
 from longline_agent_tools.errors import BadModelNameError, ModelPackageMissingError, ModelSetupError
 from longline_agent_tools.failures import scrub
 from longline_agent_tools.model_choice import NO_KEY, ModelChoice
@@ -27,8 +28,14 @@ def build_model(choice: ModelChoice, settings: AgentToolsSettings) -> "BaseChatM
     return _other(choice)
 
 
+def import_openai() -> None:
+    """Whatever takes a while the first time: 1.7 s, and 89 MB. Runs on a worker thread. Raises ImportError."""
+    import_alone("langchain_openai", "longline_agent_tools.timeouts")
+
+
 def _openai(choice: ModelChoice, settings: AgentToolsSettings) -> "BaseChatModel":
-    from langchain_openai import ChatOpenAI  # noqa: PLC0415  # 1.7 s and 89 MB
+    import_openai()
+    from langchain_openai import ChatOpenAI  # noqa: PLC0415  # slow to import
 
     from longline_agent_tools.timeouts import SharedTimeout  # noqa: PLC0415  # imports the same HTTP client
 

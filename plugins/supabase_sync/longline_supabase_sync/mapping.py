@@ -24,6 +24,8 @@ from longline_supabase_sync.names import AGENT_KEY, ORGANIZATION_KEY
 RESERVED: Final = frozenset({"model_name", "system_prompt", "agent_tools", "mcp_config", ORGANIZATION_KEY})
 """Configurable keys that sampling parameters never set."""
 _UNNAMED: Final = "Untitled"
+_YES: Final = frozenset({"true", "t", "yes", "y", "on", "1"})  # as the query says it too
+_NO: Final = frozenset({"false", "f", "no", "n", "off", "0"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +61,12 @@ def map_agent(rows: Sequence[Row], defaults: Defaults) -> Mapped:
     if agent_id is None:
         raise BrokenAgentError(shown[:100], "its id is no UUID")
     organization_id = parse_uuid(_text(row.get("organization_id")))
-    is_global = row.get("is_global") is True
+    complaints: list[str] = []
+    is_global = _flag(row, "is_global", complaints)
     if organization_id is None and not (is_global and row.get("organization_id") is None):
         raise BrokenAgentError(agent_id, "it has no organisation, so nobody may see it")
-    complaints: list[str] = []
     configurable = _sampling(row, complaints)
-    configurable["model_name"] = _text(row.get("model_name")).strip() or defaults.model
+    configurable["model_name"] = _model(row, complaints) or defaults.model
     if row.get("system_prompt") is not None:
         configurable["system_prompt"] = _text(row["system_prompt"])
     builtin, servers = _tools(rows, complaints)
@@ -82,6 +84,14 @@ def map_agent(rows: Sequence[Row], defaults: Defaults) -> Mapped:
         metadata=metadata,
     )
     return Mapped(assistant=assistant, is_global=is_global, complaints=complaints)
+
+
+def _model(row: Row, complaints: list[str]) -> str:
+    """The name of the engine's model; empty if there is none."""
+    found, engine = _text(row.get("model_name")).strip(), _text(row.get("engine_id"))
+    if not found and engine and parse_uuid(engine) is None:
+        complaints.append("engine_id is no UUID")
+    return found
 
 
 def _sampling(row: Row, complaints: list[str]) -> JsonObject:
@@ -113,10 +123,10 @@ def _tools(rows: Sequence[Row], complaints: list[str]) -> tuple[Sequence[str], S
         if not name:
             if url:
                 complaints.append("a tool without a name")
-        elif row.get("is_builtin") is True:
+        elif _flag(row, "is_builtin", complaints, of=name):
             builtin.add(name)
         elif is_endpoint(url):
-            remote.add((url, name, row.get("auth_required") is True))
+            remote.add((url, name, _flag(row, "auth_required", complaints, of=name)))
         else:
             complaints.append(f"tool {name[:100]!r} has no endpoint that is a URL")
     servers = [_server(url, [*tools]) for url, tools in groupby(sorted(remote), key=lambda tool: tool[0])]
@@ -146,6 +156,18 @@ def is_endpoint(url: str) -> bool:
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
+
+
+def _flag(row: Row, name: str, complaints: list[str], *, of: str = "") -> bool:
+    """A truth value however a schema has it: as one, as a number, or as text. What is none of these is false."""
+    value = row.get(name)
+    if value is None or isinstance(value, bool):
+        return value is True
+    word = str(value).strip().lower()
+    if word not in _YES | _NO:
+        whose = f"{name} of tool {of[:100]!r}" if of else name
+        complaints.append(f"{whose} is neither true nor false")
+    return word in _YES
 
 
 def _number(value: object) -> int | float | None:

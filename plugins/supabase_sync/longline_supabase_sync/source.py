@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
+from time import monotonic
 from typing import Final
 
 from longline.errors import BrokenAgentError, SourceAwayError
@@ -38,6 +39,7 @@ class SupabaseSource:
     """See AssistantSource."""
 
     name = SOURCE
+    fixed: Final = frozenset({ORGANIZATION_KEY})
 
     def __init__(self, settings: SyncSettings, server: ServerSettings) -> None:
         """Raises SettingsError for a URL or a file that cannot be read."""
@@ -62,6 +64,8 @@ class SupabaseSource:
         self._schema: Schema | None = None
         self._filtered: Sequence[str] = ()
         self._lacks_engines = False
+        self._plain_until = float("-inf")
+        self._told_missing: Sequence[str] = ()
         self._global: set[str] = set()
         self._complaints: dict[str, Sequence[str]] = {}
 
@@ -72,11 +76,11 @@ class SupabaseSource:
     def reference(self, metadata: JsonObject) -> str | None:
         """See AssistantSource."""
         found = metadata.get(AGENT_KEY)
-        return parse_uuid(found) if isinstance(found, str) else None
+        return parse_uuid(found) if isinstance(found, str) and not self._is_plain else None
 
     def key_of(self, assistant_id: str) -> str | None:
         """See AssistantSource."""
-        return parse_uuid(assistant_id)
+        return None if self._is_plain else parse_uuid(assistant_id)
 
     def id_of(self, key: str) -> str:
         """See AssistantSource."""
@@ -111,14 +115,11 @@ class SupabaseSource:
 
     async def changes(self) -> AsyncIterator[Collection[str]]:
         """See AssistantSource."""
-        try:
-            is_there = await self._has_agents()
-        except SourceAwayError:
-            is_there = True  # or may be, once it is back
-        if is_there:
-            async with aclosing(self._changes.keys()) as news:
-                async for keys in news:
-                    yield keys
+        while not await self._may_have_agents():  # noqa: ASYNC110  # tables say nothing when they are made
+            await asyncio.sleep(self.times.reconcile_seconds)
+        async with aclosing(self._changes.keys()) as news:
+            async for keys in news:
+                yield keys
 
     async def mirrored(self, agents: Sequence[SourcedAssistant]) -> None:
         """See AssistantSource."""
@@ -137,6 +138,18 @@ class SupabaseSource:
             return False
         return True
 
+    async def _may_have_agents(self) -> bool:
+        """As `_has_agents`, and whether it may turn out to once it is back."""
+        try:
+            return await self._has_agents()
+        except SourceAwayError:
+            return True
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether it was seen a moment ago that the server's own database has no agents: nobody is asked then."""
+        return monotonic() < self._plain_until
+
     async def _look(self) -> Schema:
         """What the schema has: kept until a question fails. Raises SourceAwayError."""
         if self._schema is None:
@@ -144,10 +157,23 @@ class SupabaseSource:
             schema = read_schema(rows)
             self._changes.outbox.begin(schema.seen)
             if schema.missing and not self._settings.query_file:
+                self._note_missing(schema)
                 raise MissingPartsError(schema.missing)
+            self._plain_until = float("-inf")
             self._tell_schema(schema)
             self._schema = schema
         return self._schema
+
+    def _note_missing(self, schema: Schema) -> None:
+        """Where nobody spoke of a project there is none, until the next comparison. Tables that are there in part may
+        be somebody's who expects it: they are told, once."""
+        if self._is_certain:
+            return
+        self._plain_until = monotonic() + self.times.reconcile_seconds
+        if schema.kinds and schema.missing != self._told_missing:
+            place, missing = self._database.place.name, ", ".join(schema.missing)
+            logger.info("this database's agents are not read", extra={"place": place, "missing": missing})
+        self._told_missing = schema.missing
 
     async def _rows(self, agents: Sequence[str] | None) -> Sequence[Row]:
         rows = await self._fetch(self._query, self._parameters(agents))

@@ -1,145 +1,22 @@
 """The layers of a run's configuration win in order, and nobody speaks for the server."""
 
 import copy
-from datetime import UTC, datetime
 
 from hypothesis import given
-from hypothesis import strategies as st
+from tests.core.graphs.layers import (
+    CASES,
+    SERVERS,
+    TOKENS,
+    configurable_of,
+    free_of,
+    merge,
+    redirecting,
+    server_values,
+    without_secrets,
+)  # fmt: skip
 
-from longline.auth.principal import LOCAL, Principal
-from longline.auth.secrets import Vault
-from longline.graphs.binding import Injected, MergedConfig, merge_config, user_of
-from longline.graphs.definition import GraphDefinition
-from longline.models.assistants import Assistant
-
-FREE = ["model_name", "system_prompt", "mcp_config", "base_url", "api_key", "lang"]
-TOKENS = "x-team-token"
-SERVERS = [
-    "run_id", "thread_id", "graph_id", "assistant_id", "user_id", "langgraph_auth_user", "langgraph_auth_user_id",
-    "langgraph_auth_permissions", "langgraph_request_id", "__after_seconds__",
-]  # fmt: skip
-RESERVED = [*SERVERS, "__pregel_task_id", "__is_for_execution__", "langgraph_auth_anything"]
-NAMES = st.sampled_from([*FREE, *RESERVED, TOKENS])
-VALUES = (
-    st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=4) | st.dictionaries(NAMES, st.text(max_size=2))
-)
-LAYER = st.dictionaries(NAMES, VALUES, max_size=6)
-METADATA = st.dictionaries(st.sampled_from(["owner", "run_id", "graph_id", "a"]), st.text(max_size=3), max_size=3)
-TAGS = st.lists(st.sampled_from(["x", "y", "z"]), max_size=3)
-CONFIGS = st.fixed_dictionaries(
-    {},
-    optional={
-        "configurable": LAYER | st.just("not an object"),
-        "metadata": METADATA,
-        "tags": TAGS | st.none(),
-        "recursion_limit": st.none() | st.integers(1, 50),
-        "max_concurrency": st.none() | st.integers(1, 50),
-        "run_id": st.text(max_size=3),
-        "callbacks": st.just(["x"]),
-        "store": st.just("mine"),
-    },
-)
-PRINCIPALS = st.just(LOCAL) | st.builds(
-    Principal,
-    identity=st.text(min_size=1, max_size=5),
-    display_name=st.text(min_size=1, max_size=5),
-    permissions=st.lists(st.text(max_size=3), max_size=2).map(tuple),
-    organizations=st.lists(st.text(max_size=3), max_size=2).map(tuple),
-    claims=st.dictionaries(st.sampled_from(["email", "role", "team"]), VALUES, max_size=2),
-    token=st.none() | st.text(max_size=5),
-    token_name=st.none() | st.sampled_from([TOKENS, "lang", "x-foo"]),
-)
-SERVER_VALUES = st.builds(
-    Injected,
-    run_id=st.just("the-run"),
-    thread_id=st.just("the-thread"),
-    principal=PRINCIPALS,
-    request_id=st.just("the-request"),
-    after_seconds=st.sampled_from([0, 1.5]),
-    headers=st.dictionaries(
-        st.sampled_from(["x-foo", "user_id", "langgraph_auth_user", "__pregel_x"]), st.text(max_size=3)
-    ),
-    checkpoint=st.dictionaries(
-        st.sampled_from(["checkpoint_id", "checkpoint_ns", "checkpoint_map", *SERVERS]), st.text(max_size=3)
-    ),
-)
-CASES = st.fixed_dictionaries(
-    {
-        "defaults": st.dictionaries(st.sampled_from(FREE), VALUES, max_size=3),
-        "theirs": CONFIGS,
-        "theirs_context": LAYER,
-        "theirs_metadata": METADATA,
-        "own": CONFIGS,
-        "context": st.none() | LAYER,
-        "metadata": METADATA,
-        "injected": SERVER_VALUES,
-        "destinations": st.just(frozenset()) | st.just(frozenset({"base_url"})),
-    }
-)
-
-
-def merge(case: dict) -> MergedConfig:
-    assistant = Assistant(
-        assistant_id="the-assistant",
-        graph_id="the-graph",
-        name="A",
-        description=None,
-        config=case["theirs"],
-        context=case["theirs_context"],
-        metadata=case["theirs_metadata"],
-        version=1,
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        updated_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-    return merge_config(
-        definition=GraphDefinition(
-            graph_id="the-graph",
-            origin="test",
-            load=object,
-            defaults=case["defaults"],
-            destinations=case["destinations"],
-        ),
-        assistant=assistant,
-        config=case["own"],
-        context=case["context"],
-        metadata=case["metadata"],
-        injected=case["injected"],
-        strip=Vault(None).strip,
-    )
-
-
-def configurable_of(config: dict) -> dict:
-    found = config.get("configurable")
-    return found if isinstance(found, dict) else {}
-
-
-def free_of(case: dict) -> list[str]:
-    """The names at which nobody expects the caller's token."""
-    return [name for name in FREE if name != case["injected"].principal.token_name]
-
-
-def without_secrets(values: dict) -> dict:
-    """What a run that is sent elsewhere gets of an assistant: two of the names in these layers are those of secrets."""
-    return {
-        key: without_secrets(value) if isinstance(value, dict) else value
-        for key, value in values.items()
-        if key not in ("api_key", TOKENS)
-    }
-
-
-def server_values(injected: Injected) -> dict[str, object]:
-    return {
-        "run_id": "the-run",
-        "thread_id": "the-thread",
-        "graph_id": "the-graph",
-        "assistant_id": "the-assistant",
-        "user_id": injected.principal.identity,
-        "langgraph_auth_user": user_of(injected.principal),
-        "langgraph_auth_user_id": injected.principal.identity,
-        "langgraph_auth_permissions": list(injected.principal.permissions),
-        "langgraph_request_id": "the-request",
-        "__after_seconds__": injected.after_seconds,
-    }
+from longline.auth.principal import Principal
+from longline.graphs.binding import Injected
 
 
 @given(CASES)
@@ -159,7 +36,7 @@ def test_no_other_name_of_the_servers_or_of_langgraph_gets_in(case) -> None:
 def test_of_the_layers_the_highest_that_names_a_value_wins(case) -> None:
     configurable = merge(case).config["configurable"]
     own, theirs = configurable_of(case["own"]), configurable_of(case["theirs"])
-    is_redirected = bool(case["destinations"] & {*own, *(case["context"] or {}), *case["injected"].headers})
+    is_redirected = bool(case["destinations"] & redirecting(case))
     is_elsewhere = is_redirected or bool(case["destinations"] & {*theirs, *case["theirs_context"]})
     defaults = without_secrets(case["defaults"]) if is_elsewhere else case["defaults"]
     theirs = without_secrets(theirs) if is_redirected else theirs
@@ -218,7 +95,7 @@ def test_the_point_to_start_from_is_all_that_a_checkpoint_says(case) -> None:
 @given(CASES)
 def test_a_runs_context_wins_over_its_assistants(case) -> None:
     theirs, own = case["theirs_context"], case["context"] or {}
-    is_redirected = bool(case["destinations"] & {*configurable_of(case["own"]), *own})
+    is_redirected = bool(case["destinations"] & redirecting(case))
     overridden = {key: value for key, value in configurable_of(case["own"]).items() if key in theirs}
     given_context = {**(without_secrets(theirs) if is_redirected else theirs), **overridden, **own}
     context = merge(case).context or {}

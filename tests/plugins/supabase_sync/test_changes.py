@@ -54,6 +54,24 @@ async def test_a_model_that_is_renamed_concerns_all_agents_of_its_engines(projec
             await only(ears, project, organization, *mine)
 
 
+async def test_an_engine_that_is_named_by_another_type_is_heard_of(project: Project, organization: str) -> None:
+    engine = project.add_engine("openai:gpt-4o")
+    project.rows("ALTER TABLE public.agents DROP CONSTRAINT agents_engine_id_fkey, ALTER engine_id TYPE text")
+    install_in(project)
+    mine = project.add_agent(organization, "a", engine_id=engine)
+    project.add_agent(organization, "b", engine_id="der beste")
+    source = source_of(project.url)
+    async with source.open():
+        await source.list()
+        async with listening(source) as ears:
+            for change in (
+                "UPDATE public.ai_models SET runtime_model_name = 'x:y'",
+                "UPDATE public.global_ai_engines SET language_model_id = NULL",
+            ):
+                project.rows(change)
+                await only(ears, project, organization, mine)
+
+
 async def test_what_no_assistant_is_made_of_makes_no_noise(
     project: Project, organization: str, open_source: OpenSource
 ) -> None:

@@ -147,12 +147,33 @@ def test_parameters_of_older_and_newer_schemas(columns: Row, expected: Row) -> N
         ({"tool_name": "suchen", "endpoint_url": "http://[kaputt/mcp"}, "tool 'suchen' has no endpoint that is a URL"),
         ({"tool_name": "suchen"}, "tool 'suchen' has no endpoint that is a URL"),
         ({"endpoint_url": "http://a/mcp"}, "a tool without a name"),
+        ({"engine_id": "7"}, "engine_id is no UUID"),
+        ({"is_global": "maybe"}, "is_global is neither true nor false"),
+        ({"is_global": 7}, "is_global is neither true nor false"),
     ],
 )
 def test_what_is_wrong_is_left_out_and_told(columns: Row, complaint: str) -> None:
     mapped = map_agent([row(**columns)], _DEFAULTS)
     assert list(mapped.complaints) == [complaint]
     assert mapped.assistant == map_agent([row()], _DEFAULTS).assistant
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (True, True),
+        ("true", True),
+        ("1", True),
+        (1, True),
+        (" Yes ", True),
+        (False, False),
+        ("f", False),
+        (None, False),
+    ],
+)
+def test_what_is_true_however_a_schema_says_it(value: object, expected: bool) -> None:
+    mapped = map_agent([row(is_global=value)], _DEFAULTS)
+    assert (mapped.is_global, mapped.complaints) == (expected, [])
 
 
 def test_three_hundred_tools_of_one_server() -> None:

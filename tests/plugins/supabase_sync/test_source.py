@@ -161,6 +161,35 @@ async def test_a_schema_without_engines_of_agents_is_told(
     ]
 
 
+async def test_columns_of_another_type_cost_nobody_else(
+    project: Project, organization: str, open_source: OpenSource, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = project.add_engine("openai:gpt-4o-mini")
+    odd = project.add_agent(organization, "a", tools=[_LAW])
+    usual = project.add_agent(organization, "b", tools=[McpTool("rechnen"), _VERDICT], engine_id=engine)
+    project.add_agent(organization, "c", is_global=True)
+    project.rows("ALTER TABLE public.agents DROP CONSTRAINT agents_engine_id_fkey")
+    for table, column in (
+        ("agents", "engine_id"), ("agents", "is_global"), ("mcp_tools", "is_builtin"), ("mcp_tools", "auth_required"),
+    ):  # fmt: skip
+        names = (psycopg.sql.Identifier(table), psycopg.sql.Identifier(column))
+        for change in ("ALTER {1} DROP DEFAULT", "ALTER {1} TYPE text"):
+            project.rows(psycopg.sql.SQL(f"ALTER TABLE public.{{0}} {change}").format(*names))
+    project.set_agent(odd, engine_id="der beste", is_global="vielleicht")
+    project.rows("UPDATE public.mcp_tools SET auth_required = 'manchmal' WHERE tool_name = %s", _LAW.name)
+    async with open_source(scope=f"org:{organization}") as source:
+        first, second = (await source.list()).agents
+    assert (first.key, configurable(first)["model_name"]) == (odd, "openai:gpt-4o")
+    assert configurable(first)["mcp_config"]["servers"][0]["auth_required"] is False
+    assert (second.key, configurable(second)["model_name"]) == (usual, "openai:gpt-4o-mini")
+    assert configurable(second)["agent_tools"] == ["rechnen"]
+    (told,) = [record for record in caplog.records if record.message == "agent mirrored in part"]
+    assert set(vars(told)["left_out"].split("; ")) == {
+        "engine_id is no UUID", "is_global is neither true nor false",
+        "auth_required of tool 'gesetz_suchen' is neither true nor false",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("column", ["is_builtin", "auth_required"])
 async def test_columns_of_tools_that_may_be_missing(
     project: Project, organization: str, open_source: OpenSource, column: str
@@ -215,7 +244,6 @@ async def test_a_database_that_nobody_named_may_have_no_agents() -> None:
         source = SupabaseSource(SyncSettings(), ServerSettings(database=project.url))
         async with source.open():
             assert await source.get(str(uuid.uuid4())) is None
-            assert [keys async for keys in source.changes()] == []
             assert (await source.some([])).agents == ()
             with pytest.raises(SourceAwayError):
                 await source.some([str(uuid.uuid4())])

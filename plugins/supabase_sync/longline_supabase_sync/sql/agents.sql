@@ -6,7 +6,8 @@
 --
 -- Of an agent's rows the first counts for everything but its tools, and only that has the prompt: it may be long, and
 -- the tools many.
--- Columns that an older or newer schema may not have are read out of the row as JSON, where a missing one is NULL.
+-- Columns that an older or newer schema may not have are read out of the row as JSON, where a missing one is NULL. They
+-- come as text, for their types may be others too: a cast would fail for all agents where one cannot be cast.
 SELECT
     a.id::text AS agent_id,
     a.organization_id::text AS organization_id,
@@ -17,15 +18,16 @@ SELECT
     agent.columns ->> 'temperature' AS temperature,
     agent.columns ->> 'max_tokens' AS max_tokens,
     (agent.columns -> 'sampling_params')::text AS sampling_params,
-    coalesce((agent.columns ->> 'is_global')::boolean, FALSE) AS is_global,
+    agent.columns ->> 'engine_id' AS engine_id,
+    agent.columns ->> 'is_global' AS is_global,
     agent.columns ->> 'langgraph_assistant_id' AS langgraph_assistant_id,
     mt.tool_name,
     mt.endpoint_url,
-    coalesce((tool.columns ->> 'is_builtin')::boolean, FALSE) AS is_builtin,
-    coalesce((tool.columns ->> 'auth_required')::boolean, FALSE) AS auth_required
+    tool.columns ->> 'is_builtin' AS is_builtin,
+    tool.columns ->> 'auth_required' AS auth_required
 FROM public.agents AS a
 CROSS JOIN LATERAL (SELECT to_jsonb(a) - 'system_prompt' AS columns OFFSET 0) AS agent
-LEFT JOIN public.global_ai_engines AS gae ON gae.id = (agent.columns ->> 'engine_id')::uuid
+LEFT JOIN public.global_ai_engines AS gae ON lower(gae.id::text) = lower(agent.columns ->> 'engine_id')
 LEFT JOIN public.ai_models AS am ON am.id = gae.language_model_id
 LEFT JOIN public.agent_mcp_tools AS amt ON amt.agent_id = a.id
 LEFT JOIN public.mcp_tools AS mt ON mt.id = amt.mcp_tool_id
@@ -36,7 +38,8 @@ WHERE
     AND (%(agents)s::uuid[] IS NULL OR a.id = ANY (%(agents)s::uuid[]))
     AND CASE
         WHEN NOT %(is_batch)s::boolean THEN TRUE
-        WHEN coalesce((agent.columns ->> 'is_global')::boolean, FALSE) THEN %(include_global)s::boolean
+        WHEN lower(trim(agent.columns ->> 'is_global')) IN ('true', 't', 'yes', 'y', 'on', '1')
+            THEN %(include_global)s::boolean
         ELSE %(organizations)s::uuid[] IS NULL OR a.organization_id = ANY (%(organizations)s::uuid[])
     END
 WINDOW rows_in_order AS (ORDER BY a.organization_id, a.name, a.id, mt.endpoint_url, mt.tool_name, mt.id)

@@ -64,10 +64,10 @@ BEGIN
             WHERE mcp_tool_id = (coalesce(after, before) ->> 'id')::uuid;
         WHEN 'global_ai_engines' THEN
             SELECT array_agg(a.id) INTO concerned FROM public.agents AS a
-            WHERE (to_jsonb(a) ->> 'engine_id')::uuid = (coalesce(after, before) ->> 'id')::uuid;
+            WHERE lower(to_jsonb(a) ->> 'engine_id') = lower(coalesce(after, before) ->> 'id');
         WHEN 'ai_models' THEN
             SELECT array_agg(a.id) INTO concerned FROM public.agents AS a
-            INNER JOIN public.global_ai_engines AS gae ON gae.id = (to_jsonb(a) ->> 'engine_id')::uuid
+            INNER JOIN public.global_ai_engines AS gae ON lower(gae.id::text) = lower(to_jsonb(a) ->> 'engine_id')
             WHERE gae.language_model_id = (coalesce(after, before) ->> 'id')::uuid;
     END CASE;
     PERFORM longline_sync.note(concerned);
