@@ -1,15 +1,19 @@
 """The courier of a server, with the senders that it needs."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from importlib import import_module
 
 from longline.clock import now
+from longline.delivery.courier import Courier
+from longline.delivery.sender import InnerSender, Sender
 from longline.services.server import Server
-from longline_webhooks.courier import Courier
+from longline_webhooks.errand import WebhookErrand
 from longline_webhooks.outbox import DELIVERIES
-from longline_webhooks.sender import InnerSender, Sender
 from longline_webhooks.settings import WebhookSettings
+
+logger = logging.getLogger(__name__)
 
 
 async def deliver_webhooks(server: Server) -> None:
@@ -19,7 +23,8 @@ async def deliver_webhooks(server: Server) -> None:
         senders = _Senders(server, settings, stack)
         deliveries = server.collections.documents(DELIVERIES.name)
         agent = f"longline/{server.version}"
-        await Courier(deliveries, senders.choose, settings, agent=agent, clock=now).run()
+        errand = WebhookErrand(senders.choose, settings, clock=now)
+        await Courier(deliveries, errand, settings, logger=logger, agent=agent, clock=now).run()
 
 
 class _Senders:

@@ -12,9 +12,8 @@ from typing import Final, Self
 import httpx
 
 from longline.auth.urls import Resolver, UrlPolicy, resolve_url
-from longline.errors import UrlRefusedError
-from longline_webhooks.errors import CallFailedError
-from longline_webhooks.sender import Answer
+from longline.delivery.sender import Answer
+from longline.errors import CallFailedError, UrlRefusedError
 
 _MOST_ADDRESSES: Final = 4
 
@@ -70,12 +69,9 @@ class HttpSender:
     ) -> None:
         self._purpose = policy.purpose
         self._timeout_seconds = timeout_seconds
-        self._client = httpx.AsyncClient(
-            transport=PinnedTransport(policy, resolver, trust),
-            follow_redirects=False,
-            timeout=timeout_seconds,
-            trust_env=False,
-        )
+        self._extensions = {"timeout": httpx.Timeout(timeout_seconds).as_dict()}
+        # Not httpx's client: that writes the whole URL into the log, and there may be a secret in it.
+        self._transport = PinnedTransport(policy, resolver, trust)
 
     async def __aenter__(self) -> Self:
         return self
@@ -83,17 +79,17 @@ class HttpSender:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST and get the head of the answer. Raises UrlRefusedError, CallFailedError."""
         try:
-            request = self._client.build_request("POST", url, headers=dict(headers), content=body)
+            request = httpx.Request("POST", url, headers=dict(headers), content=body, extensions=self._extensions)
         except (httpx.InvalidURL, ValueError) as error:
             raise UrlRefusedError(self._purpose, "not an absolute URL with a host") from error
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                response = await self._client.send(request, stream=True)
+                response = await self._transport.handle_async_request(request)
                 await response.aclose()
         except (httpx.TransportError, OSError) as error:  # a time that is over is an OSError too
             raise CallFailedError(type(error).__name__) from error

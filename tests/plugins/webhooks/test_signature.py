@@ -13,7 +13,7 @@ from tests.plugins.protocol_langgraph import graphs
 from tests.plugins.webhooks.conftest import Serve
 from tests.plugins.webhooks.receiver import Receiver
 
-from longline_webhooks.signature import sign
+from longline.delivery.signature import sign
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "webhooks.md").read_text("utf-8")
 

@@ -16,8 +16,7 @@ from tests.plugins.webhooks.receiver import Receiver, receiving
 
 from longline.auth.addresses import Address
 from longline.auth.urls import UrlPolicy
-from longline.errors import UrlRefusedError
-from longline_webhooks.errors import CallFailedError
+from longline.errors import CallFailedError, UrlRefusedError
 from longline_webhooks.transport import HttpSender
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
 
-from longline_webhooks.settings import WebhookSettings
+from longline.delivery.settings import DeliverySettings
 
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -22,7 +22,7 @@ def is_passing(status: int) -> bool:
 
 
 def retry_seconds(
-    settings: WebhookSettings, attempt: int, *, asked: str | None, now: datetime, chance: Callable[[], float]
+    settings: DeliverySettings, attempt: int, *, asked: str | None, now: datetime, chance: Callable[[], float]
 ) -> float:
     """How long to wait after this attempt (1: the first). `asked` is the receiver's Retry-After, `chance` gives 0 to 1:
     receivers that came back are not met by all calls at once."""

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longline_webhooks.retries import is_delivered, is_passing, retry_seconds
-from longline_webhooks.settings import WebhookSettings
+from longline.delivery.retries import is_delivered, is_passing, retry_seconds
+from longline.delivery.settings import DeliverySettings
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-SETTINGS = WebhookSettings(first_retry_seconds=1, longest_retry_seconds=100)
+SETTINGS = DeliverySettings(first_retry_seconds=1, longest_retry_seconds=100)
 
 
 def after(attempt: int, asked: str | None = None, chance: float = 1.0) -> float:

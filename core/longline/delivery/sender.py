@@ -1,4 +1,4 @@
-"""Who makes the calls: over HTTP to other servers, without a socket to paths of this one."""
+"""Who makes the calls. Over HTTP that is the plugin's; to paths of this server none is needed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from longline.auth.urls import UrlPolicy, check_url
-from longline_webhooks.errors import CallFailedError
+from longline.errors import CallFailedError
 
 
 @dataclass(frozen=True, slots=True)
