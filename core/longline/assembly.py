@@ -10,7 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 from longline.asgi.mount import ProtocolMount
 from longline.auth.access import Access
-from longline.auth.authenticator import Authenticator, OrganizationAuthenticator, authenticate, renew
+from longline.auth.authenticator import (
+    Authenticator,
+    IssuedAuthenticator,
+    OrganizationAuthenticator,
+    authenticate,
+    renew,
+)
 from longline.auth.secrets import Vault
 from longline.auth.urls import UrlPolicies
 from longline.clock import now
@@ -47,6 +53,8 @@ from longline.settings import ItemsSettings, SecretSettings, ServerSettings, Set
 from longline.storage.due import DueSignals
 from longline.storage.protocols import Storage
 from longline.tasks import BackgroundTask
+from longline.tools.prompts import PromptRegistry
+from longline.tools.resources import ResourceRegistry
 from longline.tools.tool import ToolRegistry
 
 
@@ -73,6 +81,7 @@ class Assembly:
     urls: UrlPolicies
     graphs: GraphRegistry
     tools: ToolRegistry
+    prompts: PromptRegistry
     post_within: Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 
     def build(
@@ -153,18 +162,23 @@ class Assembly:
             scheduler=scheduler,
             graphs=self.graphs,
             tools=self.tools,
+            prompts=self.prompts,
+            resources=ResourceRegistry({}),
             collections=Collections(storage.collections, self.collections, signals=signals, holder=owner, clock=now),
             urls=self.urls,
+            vault=vault,
             post_within=self.post_within,
             storage_facts=storage.facts,
             check_storage=storage.check,
             count_storage=storage.counts,
             authenticate=partial(authenticate, self.authenticators),
             is_authenticated=bool(self.authenticators),
+            token_issuers=_issuers(self.authenticators),
             find_organizations=partial(_know_organizations, self.authenticators),
             protocols=partial(_served, mounts),
             describe=lambda: self.host.describe(server),
         )
+        server.resources.fill(self.host.resources(self.settings, server))
         tasks = [
             BackgroundTask(name="event writer", run=writer.run),
             BackgroundTask(name="scheduler", run=scheduler.run),
@@ -188,6 +202,11 @@ async def _drain(writer: EventWriter, relay_writer: EventWriter | None, outbox: 
 
 def _served(mounts: Sequence[ProtocolMount]) -> Sequence[ServedProtocol]:
     return sorted((mount.facts for mount in mounts if mount.title), key=lambda served: served.path)
+
+
+def _issuers(authenticators: Sequence[Authenticator]) -> tuple[str, ...]:
+    found = (one.issuer for one in authenticators if isinstance(one, IssuedAuthenticator))
+    return tuple(dict.fromkeys(issuer for issuer in found if issuer))
 
 
 def _know_organizations(authenticators: Sequence[Authenticator]) -> bool:

@@ -81,6 +81,17 @@ class UrlRefusedError(LonglineError):
         self.reason = reason
 
 
+class CallFailedError(LonglineError):
+    """Nobody answered a call to another server: no connection, no answer in time, or an answer that is no HTTP. It
+    holds no URL: those may have secrets in them."""
+
+    code = "call_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the call failed: {reason}")
+        self.reason = reason
+
+
 class UnauthenticatedError(LonglineError):
     """No authenticator accepted the credentials."""
 
@@ -140,6 +151,16 @@ class ThreadBusyError(LonglineError):
     def __init__(self, thread_id: str) -> None:
         super().__init__(f"thread {thread_id!r} is already running a task")
         self.thread_id = thread_id
+
+
+class ChainMovedOnError(LonglineError):
+    """Somebody else has gone on from the run, or given it up."""
+
+    code = "chain_moved_on"
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id!r} does not wait any more")
+        self.run_id = run_id
 
 
 class CronBehindError(LonglineError):
@@ -203,6 +224,16 @@ class InvalidTimezoneError(LonglineError):
     def __init__(self, timezone: str) -> None:
         self.timezone = timezone if len(timezone) <= _LONGEST_SHOWN else f"{timezone[:_LONGEST_SHOWN]}…"
         super().__init__(f"unknown time zone {self.timezone!r}: use an IANA name such as 'America/New_York'")
+
+
+class CallerCannotError(LonglineError):
+    """A tool asked something of its caller that this caller cannot do."""
+
+    code = "caller_cannot"
+
+    def __init__(self, verb: str) -> None:
+        super().__init__(f"whoever called the tool cannot {verb}")
+        self.verb = verb
 
 
 class FilterTooWideError(InvalidInputError):

@@ -22,6 +22,8 @@ from longline.storage.cipher import Cipher
 from longline.storage.own_checkpoints import SaverSource
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
+from longline.tools.prompts import Prompt
+from longline.tools.resources import Resource
 from longline.tools.tool import Tool, ToolRegistry
 
 hookspec = pluggy.HookspecMarker("longline")
@@ -95,6 +97,12 @@ def register_tools(settings: Settings) -> Sequence[Tool]:
 
 
 @hookspec
+def register_prompts(settings: Settings) -> Sequence[Prompt]:
+    """Offer named prompts to whoever starts a conversation."""
+    return ()
+
+
+@hookspec
 def register_graph_sources(settings: Settings, tools: ToolRegistry) -> Sequence[GraphDefinition]:
     """Offer graphs by id."""
     return ()
@@ -115,6 +123,12 @@ def observe_runs(settings: Settings) -> Sequence[RunListener]:
 @hookspec
 def register_end_recorders(settings: Settings) -> Sequence[EndRecorder]:
     """Store documents in the transaction in which a run ends."""
+    return ()
+
+
+@hookspec
+def register_resources(settings: Settings, server: Server) -> Sequence[Resource]:
+    """Offer documents by URI, or by a template of URIs. Two plugins may not offer the same."""
     return ()
 
 

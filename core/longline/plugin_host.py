@@ -16,7 +16,7 @@ from longline import hookspecs
 from longline.asgi.mount import AppWrapper, ProtocolMount
 from longline.auth.access import AccessRule
 from longline.auth.authenticator import Authenticator
-from longline.auth.urls import UrlPolicies, UrlPolicy
+from longline.auth.urls import UrlPolicies
 from longline.commands import Command
 from longline.errors import (
     DuplicateNameError,
@@ -41,6 +41,8 @@ from longline.storage.cipher import Cipher
 from longline.storage.own_checkpoints import SaverSource
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
+from longline.tools.prompts import Prompt
+from longline.tools.resources import Resource
 from longline.tools.tool import Tool, ToolRegistry
 
 logger = logging.getLogger(__name__)
@@ -147,16 +149,12 @@ class PluginHost:
 
     def collections(self, settings: Settings) -> dict[str, CollectionSpec]:
         """Declared collections by name."""
-        found: list[CollectionSpec] = self._named(
-            "collection", "register_collections", lambda spec: [spec.name], {"settings": settings}
-        )
+        found = self._named("collection", "register_collections", lambda spec: [spec.name], {"settings": settings})
         return {spec.name: spec for spec in found}
 
     def authenticators(self, settings: Settings, order: Sequence[str]) -> list[Authenticator]:
         """Authenticators in the configured order; those it does not name are left out, all by name if it is empty."""
-        found: list[Authenticator] = self._named(
-            "authenticator", "register_authenticators", lambda a: [a.name], {"settings": settings}
-        )
+        found = self._named("authenticator", "register_authenticators", lambda a: [a.name], {"settings": settings})
         by_name = {authenticator.name: authenticator for authenticator in found}
         unknown = [name for name in order if name not in by_name]
         if unknown:
@@ -166,34 +164,34 @@ class PluginHost:
 
     def access_rules(self, settings: Settings) -> list[AccessRule]:
         """All access rules, by name."""
-        found: list[AccessRule] = self._named(
-            "access rule", "register_access_rules", lambda rule: [rule.name], {"settings": settings}
-        )
+        found = self._named("access rule", "register_access_rules", lambda rule: [rule.name], {"settings": settings})
         return sorted(found, key=lambda rule: rule.name)
 
     def url_policies(self, settings: Settings) -> UrlPolicies:
         """Policies on URLs by purpose."""
-        found: list[UrlPolicy] = self._named(
-            "URL policy", "register_url_policies", lambda policy: [policy.purpose], {"settings": settings}
-        )
+        found = self._named("URL policy", "register_url_policies", lambda one: [one.purpose], {"settings": settings})
         return UrlPolicies(found)
 
     def tools(self, settings: Settings) -> dict[str, Tool]:
         """Tools by name."""
-        found: list[Tool] = self._named("tool", "register_tools", lambda tool: [tool.name], {"settings": settings})
+        found = self._named("tool", "register_tools", lambda tool: [tool.name], {"settings": settings})
         return {tool.name: tool for tool in found}
+
+    def prompts(self, settings: Settings) -> dict[str, Prompt]:
+        """Prompts by name."""
+        found = self._named("prompt", "register_prompts", lambda prompt: [prompt.name], {"settings": settings})
+        return {prompt.name: prompt for prompt in found}
 
     def graph_definitions(self, settings: Settings, tools: ToolRegistry) -> dict[str, GraphDefinition]:
         """Graphs by id."""
-        found: list[GraphDefinition] = self._named(
-            "graph", "register_graph_sources", lambda g: [g.graph_id], {"settings": settings, "tools": tools}
-        )
+        given = {"settings": settings, "tools": tools}
+        found = self._named("graph", "register_graph_sources", lambda g: [g.graph_id], given)
         return {definition.graph_id: definition for definition in found}
 
     def assistant_sources(self, settings: Settings) -> list[AssistantSource]:
         """All sources of assistants, by name."""
-        found: list[AssistantSource] = self._named(
-            "assistant source", "register_assistant_sources", lambda source: [source.name], {"settings": settings}
+        found = self._named(
+            "assistant source", "register_assistant_sources", lambda a: [a.name], {"settings": settings}
         )
         return sorted(found, key=lambda source: source.name)
 
@@ -204,6 +202,12 @@ class PluginHost:
     def end_recorders(self, settings: Settings) -> list[EndRecorder]:
         """All recorders of ends."""
         return [item for _, items in self._call("register_end_recorders", {"settings": settings}) for item in items]
+
+    def resources(self, settings: Settings, server: Server) -> dict[str, Resource]:
+        """Resources by URI or template."""
+        given = {"settings": settings, "server": server}
+        found = self._named("resource", "register_resources", lambda one: [one.uri], given)
+        return {resource.uri: resource for resource in found}
 
     def background_tasks(self, server: Server) -> list[BackgroundTask]:
         """All background tasks."""
@@ -279,12 +283,12 @@ def _import(plugin: InstalledPlugin) -> ModuleType:
             raise PluginBrokenError(plugin.name, place_of(error), describe_cause(error)) from error
         if missing == plugin.module.partition(".")[0]:
             raise PluginBrokenError(plugin.name, plugin.module, describe_cause(error)) from error
-        raise PluginMissingExtraError(plugin.name, missing, _requirement(plugin)) from error
+        raise PluginMissingExtraError(plugin.name, missing, requirement_of(plugin)) from error
     except (Exception, SystemExit) as error:
         raise PluginBrokenError(plugin.name, place_of(error), describe_cause(error)) from error
 
 
-def _requirement(plugin: InstalledPlugin) -> str:
+def requirement_of(plugin: InstalledPlugin) -> str:
     """What to install for a plugin to have all it needs: the extra of its name, if its distribution has one."""
     try:
         extras = metadata(plugin.distribution).get_all("Provides-Extra") or []

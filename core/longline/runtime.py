@@ -31,6 +31,7 @@ from longline.storage.encrypted import behind
 from longline.storage.own_checkpoints import beside, unsealed
 from longline.storage.protocols import Storage, StorageBackend
 from longline.tasks import supervise
+from longline.tools.prompts import PromptRegistry
 from longline.tools.tool import ToolRegistry
 
 logger = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Runtime:
         self.authenticators = self.host.authenticators(self.settings, self.settings.section(AuthSettings).order)
         self._front = FrontDoor()
         self.tools = ToolRegistry(self.host.tools(self.settings))
+        self.prompts = PromptRegistry(self.host.prompts(self.settings))
         self._cipher = self.host.cipher(self.settings)
         self._saver = unsealed(self.host.saver(self.settings), self._cipher)
         self.graphs = GraphRegistry(self.host.graph_definitions(self.settings, self.tools))
@@ -139,6 +141,7 @@ class Runtime:
             urls=self._urls,
             graphs=self.graphs,
             tools=self.tools,
+            prompts=self.prompts,
             post_within=self._front.post,
         )
 

@@ -11,7 +11,9 @@ from longline.events.broker import Broker
 from longline.settings import Settings
 from longline.testing.authenticator import AuthenticatorContract, AuthenticatorExample
 from longline.testing.broker import BrokerContract
+from longline.testing.prompt import PromptContract, PromptExample
 from longline.testing.protocol import ProtocolContract
+from longline.testing.resource import ResourceContract, ResourceExample
 from longline.testing.tool import ToolContract, ToolExample
 
 NO_SETTINGS = Settings({})
@@ -48,6 +50,20 @@ class TestToolOfTheExample(ToolContract):
     def example(self, load_example: LoadExample) -> ToolExample:
         tool = load_example("register_tools")[0].tools(NO_SETTINGS)["count_words"]
         return ToolExample(tool=tool, good=[{"text": "a b"}, {"text": ""}], bad=[{}, {"text": None}])
+
+
+class TestPromptOfTheExample(PromptContract):
+    @pytest.fixture
+    def example(self, load_example: LoadExample) -> PromptExample:
+        prompt = load_example("register_prompts")[0].prompts(NO_SETTINGS)["translate"]
+        return PromptExample(prompt=prompt, good=[{"language": "dutch", "text": "Hi"}], bad=[{}, {"language": "dutch"}])
+
+
+class TestResourceOfTheExample(ResourceContract):
+    @pytest.fixture
+    def example(self, load_example: LoadExample) -> ResourceExample:
+        (resource,) = load_example("register_resources")[0].resources(NO_SETTINGS, None).values()
+        return ResourceExample(resource=resource, good=["rules://go", "rules://chess"], missing=["rules://poker"])
 
 
 class TestProtocolOfTheExample(ProtocolContract):

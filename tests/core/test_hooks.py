@@ -12,13 +12,18 @@ from pathlib import Path
 
 import pytest
 from tests.core.conftest import InstallPlugin, LoadExample
+from tests.core.hook_offers import (  # noqa: F401  # run here, with this module's fixtures
+    test_hook_register_prompts,
+    test_hook_register_resources,
+    test_hook_register_tools,
+)
 from tests.core.hook_page import HOOKS, PAGE, SECTIONS, example_of
 from tests.core.sample_graphs import steps
 
 from longline import hookspecs
 from longline.auth.access import Access, Action
 from longline.auth.principal import LOCAL, Principal
-from longline.errors import ForbiddenError, InvalidInputError, StorageError, UrlRefusedError
+from longline.errors import ForbiddenError, StorageError, UrlRefusedError
 from longline.graphs.definition import GraphDefinition
 from longline.graphs.registry import GraphRegistry
 from longline.models.filters import EVERYTHING
@@ -174,14 +179,6 @@ async def test_hook_register_access_rules(make_runtime: Callable[..., Runtime]) 
         assert thread.metadata == {"owner": "ann"}
     (rule,) = [rule for rule in PluginHost(["register_access_rules"]).access_rules(NO_SETTINGS) if rule.name != "owner"]
     assert await Access([rule]).decide(guest, Action("threads", "read"), {}) == EVERYTHING
-
-
-@pytest.mark.anyio
-async def test_hook_register_tools(make_runtime: Callable[..., Runtime]) -> None:
-    tool = make_runtime("register_tools").tools.get("count_words")
-    assert await tool.run({"text": "one two"}, CONTEXT) == 2
-    with pytest.raises(InvalidInputError):
-        await tool.run({}, CONTEXT)
 
 
 async def _echo(runtime: Runtime) -> RunStatus | None:

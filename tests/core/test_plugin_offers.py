@@ -24,6 +24,8 @@ from longline.models.collections import CollectionSpec
 from longline.settings import SettingsModel, SettingsSection
 from longline.storage.protocols import StorageBackend
 from longline.tasks import BackgroundTask
+from longline.tools.prompts import Prompt
+from longline.tools.resources import Resource
 from longline.tools.tool import Tool
 
 
@@ -48,6 +50,8 @@ OFFERS: dict[str, tuple[str, str, str]] = {
     "register_authenticators": ("authenticator", "same", "[SimpleNamespace(name='same')]"),
     "register_access_rules": ("access rule", "same", "[SimpleNamespace(name='same')]"),
     "register_tools": ("tool", "same", "[Tool(name='same', description='', schema={}, run=nothing)]"),
+    "register_prompts": ("prompt", "same", "[Prompt(name='same', description='', render=nothing)]"),
+    "register_resources": ("resource", "a://b", "[Resource(uri='a://b', name='same', read=nothing)]"),
     "register_graph_sources": ("graph", "same", "[GraphDefinition(graph_id='same', origin='', load=object)]"),
     "register_background_tasks": ("background task", "same", "[BackgroundTask(name='same', run=nothing)]"),
     "register_protocols": ("path", "/same", "[ProtocolMount(path='/same', app=nothing)]"),
@@ -71,6 +75,8 @@ def call(host: PluginHost, hook: str) -> object:
         "register_authenticators": lambda: host.authenticators(with_defaults(host), []),
         "register_access_rules": lambda: host.access_rules(settings),
         "register_tools": lambda: host.tools(settings),
+        "register_prompts": lambda: host.prompts(settings),
+        "register_resources": lambda: host.resources(settings, NO_SERVER),
         "register_graph_sources": lambda: host.graph_definitions(with_defaults(host), ToolRegistry({})),
         "register_background_tasks": lambda: host.background_tasks(NO_SERVER),
         "register_protocols": lambda: host.protocols(NO_SERVER),

@@ -60,6 +60,16 @@ class OrganizationAuthenticator(Authenticator, Protocol):
 
 
 @runtime_checkable
+class IssuedAuthenticator(Authenticator, Protocol):
+    """One that takes the tokens of an issuer, where callers can get them."""
+
+    @property
+    def issuer(self) -> str:
+        """The URL by which the issuer calls itself (RFC 8414 §2); empty if it has none that callers could use."""
+        ...
+
+
+@runtime_checkable
 class RenewingAuthenticator(Authenticator, Protocol):
     """One that can look again at a caller who is not there."""
 

@@ -6,7 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from longline.models.chains import ChainHead
 from longline.models.collections import NewDocument
+from longline.models.filters import EVERYTHING, Filter
 from longline.models.json import JsonBytes, JsonObject, JsonValue
 from longline.models.threads import NewThread, RunFailure, ThreadState
 from longline.models.ticks import CronTick
@@ -99,6 +101,10 @@ class Run:
     """When it was claimed, another process than the claiming one was reading it, or its thread."""
     token: str | None = field(default=None, repr=False)
     """See NewRun. None: its caller showed none, or it has ended."""
+    chain_id: str | None = None
+    """See NewRun."""
+    verdict: str | None = None
+    """See RunOutcome."""
 
     @property
     def lease(self) -> Lease:
@@ -127,6 +133,11 @@ class NewRun:
     """The process that will read the run wherever it is executed; see RelayStore."""
     token: str | None = field(default=None, repr=False)
     """The token that its caller showed, sealed: nothing but who executes the run makes sense of the text."""
+    chain_id: str | None = None
+    """The first of the runs that are one piece of work together, perhaps this one; None: it belongs to none."""
+    follows: ChainHead | None = None
+    """The run of its chain that it goes on from, which must still be the newest one of the thread: what it left is what
+    there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +199,8 @@ class RunOutcome:
     """Documents to store with the end: all of them if it is stored, none if it is not."""
     result: JsonBytes | None = None
     """What a waiter gets, for those in other processes."""
+    verdict: str | None = None
+    """A word for how the run ended that is finer than its status, from who asked for it; runs are found by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,11 +225,34 @@ class LeaseState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlace:
+    """Where a run stands in the order by `updated_at`."""
+
+    updated_at: datetime
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
-    """Which runs of a thread; newest first, ties by id. An empty `statuses` means every status."""
+    """Which runs; newest first by `sort_by`, ties by id. An empty `statuses` or `verdicts` means any."""
 
     thread_id: str | None = None
+    thread_ids: Sequence[str] | None = None
     run_ids: Sequence[str] | None = None
     statuses: tuple[RunStatus, ...] = ()
+    verdicts: tuple[str | None, ...] = ()
+    """None among them: runs without one."""
+    assistant_id: str | None = None
+    chain_id: str | None = None
+    only_heads: bool = False
+    """Only the newest run of each chain."""
+    updated_since: datetime | None = None
+    """Not those that were updated before."""
+    visible: Filter = EVERYTHING
+    """What the metadata of a run's thread must fulfil."""
+    after: RunPlace | None = None
+    """Only what comes behind this place, in the order by `updated_at`."""
+    sort_by: Literal["created_at", "updated_at", "position"] = "created_at"
+    """`position` is the order in which runs were put on the queue; on one thread no clock can change it."""
     limit: int = 10
     offset: int = 0

@@ -83,11 +83,11 @@ class Engine:
             return
         outcome, end = ended
         values = outcome.state.values or end.result
-        records = self._recorders.of_outcome(run, outcome, values=values, started_at=started_at)
-        outcome = replace(outcome, records=records, result=end.result)
+        outcome = self._recorders.of_outcome(run, outcome, values=values, started_at=started_at)
+        outcome = replace(outcome, result=end.result)
         at = self._clock()
         finished = await self._finish(run.lease, outcome, at)
-        self._recorders.announce(records)
+        self._recorders.announce(outcome.records)
         self.voice.tell_end(run, outcome, end, at, finished)
 
     async def _outcome(self, attempt: "_Attempt", run: Run, control: RunControl) -> tuple[RunOutcome, RunEnd] | None:

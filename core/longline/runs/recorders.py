@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import orjson
 
@@ -13,7 +13,7 @@ from longline.errors import UnknownCollectionError
 from longline.models.collections import CollectionSpec, NewDocument
 from longline.models.json import JsonBytes
 from longline.models.runs import CancelRequest, Run, RunOutcome, RunStatus
-from longline.models.threads import RunFailure
+from longline.models.threads import RunFailure, ThreadStatus
 from longline.runs.failures import describe_cancel
 from longline.storage.collections import RecordRule, record_nothing
 from longline.storage.due import DueSignals
@@ -32,6 +32,8 @@ class RunEnding:
     failure: RunFailure | None
     started_at: datetime | None
     ended_at: datetime
+    is_waiting: bool = False
+    """The run succeeded, and its graph waits for an answer."""
 
 
 class EndRecorder(Protocol):
@@ -45,6 +47,15 @@ class EndRecorder(Protocol):
 
     def record(self, ending: RunEnding) -> Sequence[NewDocument]:
         """The documents, in collections that a plugin declared."""
+        ...
+
+
+@runtime_checkable
+class EndJudge(EndRecorder, Protocol):
+    """A recorder that also has a word for how the run ended, by which callers find runs (`RunQuery.verdicts`)."""
+
+    def verdict(self, ending: RunEnding) -> str | None:
+        """The word; None: the status says it all. The first word of all recorders counts."""
         ...
 
 
@@ -68,14 +79,18 @@ class EndRecorders:
 
     def of_outcome(
         self, run: Run, outcome: RunOutcome, *, values: JsonBytes | None, started_at: datetime
-    ) -> tuple[NewDocument, ...]:
-        """The records of an attempt's end."""
+    ) -> RunOutcome:
+        """An attempt's end with its records and its verdict."""
         recorders = self._interested(run)
         if not recorders:
-            return ()
+            return outcome
         failure = outcome.failure or outcome.state.error
         ending = self._ending(run, outcome.status, failure, values=values, started_at=started_at)
-        return self._records(recorders, ending)
+        waits = outcome.status is RunStatus.SUCCESS and outcome.state.status is ThreadStatus.INTERRUPTED
+        ending = replace(ending, is_waiting=waits)
+        verdict = self._verdict(recorders, ending)
+        ending = replace(ending, run=replace(ending.run, verdict=verdict))
+        return replace(outcome, records=self._records(recorders, ending), verdict=verdict)
 
     def rule(self, request: CancelRequest | None) -> RecordRule:
         """What to store of runs that end before they were started."""
@@ -121,6 +136,16 @@ class EndRecorders:
         at = self._clock()
         shown = replace(self._hide(run), status=status, failure=failure, updated_at=at)
         return RunEnding(run=shown, values=values, failure=failure, started_at=started_at, ended_at=at)
+
+    def _verdict(self, recorders: Sequence[EndRecorder], ending: RunEnding) -> str | None:
+        for recorder in recorders:
+            try:
+                if isinstance(recorder, EndJudge) and (word := recorder.verdict(ending)) is not None:
+                    return word
+            except Exception:
+                facts = {"recorder": repr(recorder), "run_id": ending.run.run_id}
+                logger.exception("end recorder failed", extra=facts)
+        return None
 
     def _records(self, recorders: Sequence[EndRecorder], ending: RunEnding) -> tuple[NewDocument, ...]:
         records: list[NewDocument] = []

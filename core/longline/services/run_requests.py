@@ -9,6 +9,7 @@ from longline.errors import ContextAndConfigurableError
 from longline.graphs.binding import Injected, merge_config
 from longline.graphs.definition import GraphDefinition
 from longline.models.assistants import Assistant
+from longline.models.chains import ChainHead
 from longline.models.filters import Filter, keys_of
 from longline.models.json import JsonObject, JsonValue
 from longline.models.runs import Durability, MultitaskStrategy, NewRun, NodeNames, RunSpec
@@ -46,6 +47,12 @@ class RunRequest:
     """Request headers that reach the graph's configurable values."""
     tick: CronTick | None = None
     """The tick of a cron that asks."""
+    run_id: str | None = None
+    """A new id that the caller made; None: the run gets one."""
+    chain_id: str | None = None
+    """See NewRun."""
+    follows: ChainHead | None = None
+    """See NewRun."""
 
 
 def run_spec(
@@ -124,4 +131,6 @@ def new_run(
         else None,
         thread_metadata=belongs,
         tick=request.tick,
+        chain_id=request.chain_id,
+        follows=request.follows,
     )

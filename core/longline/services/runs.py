@@ -18,9 +18,10 @@ from longline.events.replay import RunReader
 from longline.graphs.binding import Injected
 from longline.graphs.registry import GraphRegistry
 from longline.ids import new_id, tick_run_id
+from longline.models.chains import ChainHead
 from longline.models.events import EventId, RunEnding, milliseconds_of
 from longline.models.filters import EVERYTHING, Filter
-from longline.models.json import JsonObject
+from longline.models.json import JsonObject, as_object
 from longline.models.runs import Admission, CancelledRun, CancelRequest, Claim, NewRun, Run, RunQuery, RunStatus
 from longline.models.threads import ThreadTtl
 from longline.runs.admission import admission_rule, displacing_request
@@ -29,6 +30,7 @@ from longline.runs.recorders import EndRecorders
 from longline.runs.scheduler import Scheduler
 from longline.runs.shown import shown_run
 from longline.services.assistants import AssistantService
+from longline.services.run_finder import RunFinder
 from longline.services.run_requests import RunRequest, new_run, run_spec
 from longline.storage.protocols import Storage
 
@@ -68,6 +70,7 @@ class RunService:
         self._vault = vault
         self._default_ttl = default_ttl
         self._clock = clock
+        self._finder = RunFinder(storage, access)
 
     # -- creating ---------------------------------------------------------------------------------------------------
 
@@ -105,7 +108,7 @@ class RunService:
         assistant = await self._assistants.resolve(principal, request.assistant)
         definition = self._graphs.require(assistant.graph_id)
         tick, thread_id = request.tick, request.thread_id or new_id()
-        run_id = new_id() if tick is None else tick_run_id(tick.cron_id, tick.tick)
+        run_id = tick_run_id(tick.cron_id, tick.tick) if tick is not None else request.run_id or new_id()
         value: JsonObject = {
             "assistant_id": assistant.assistant_id, "thread_id": thread_id, "run_id": run_id, "status": "pending",
             "metadata": dict(request.metadata), "multitask_strategy": request.multitask_strategy,
@@ -114,8 +117,7 @@ class RunService:
             "kwargs": {"input": request.input, "command": request.command, "config": request.config},
         }  # fmt: skip
         visible = await self._access.decide(principal, Action("threads", "create_run"), value)
-        stamped = value.get("metadata")
-        metadata = stamped if isinstance(stamped, dict) else {}
+        metadata = as_object(value.get("metadata"))
         injected = Injected(
             run_id=run_id,
             thread_id=thread_id,
@@ -125,6 +127,7 @@ class RunService:
             headers=request.headers,
             checkpoint=request.checkpoint,
             cron_id=None if tick is None else tick.cron_id,
+            fixed=self._assistants.fixed_keys(assistant),
         )
         asked = replace(request, metadata=metadata)
         spec = run_spec(asked, assistant=assistant, definition=definition, injected=injected, vault=self._vault)
@@ -185,12 +188,13 @@ class RunService:
         return self._shown(await self._storage.runs.get(thread_id, run_id))
 
     async def search(self, principal: Principal, query: RunQuery) -> Sequence[Run]:
-        """Runs of a thread, newest first. Raises NotFoundError for the thread, ForbiddenError."""
-        if query.thread_id is not None:
-            value: JsonObject = {"thread_id": query.thread_id, "metadata": {}}
-            visible = await self._access.decide(principal, Action("threads", "read"), value)
-            await self._storage.threads.get(query.thread_id, visible=visible)
-        return [self._shown(run) for run in await self._storage.runs.search(query)]
+        """The matching runs on threads that the caller may see. Raises NotFoundError for the query's thread,
+        ForbiddenError."""
+        return [self._shown(run) for run in await self._finder.search(principal, query)]
+
+    async def count(self, principal: Principal, query: RunQuery) -> int:
+        """How many `search` would find in all."""
+        return await self._finder.count(principal, query)
 
     async def join(
         self,
@@ -244,11 +248,16 @@ class RunService:
         """Cancel every unfinished run of these statuses that the caller may touch. Raises NotFoundError if none is."""
         value: JsonObject = {"metadata": {}, "action": request.action}
         visible = await self._access.decide(principal, Action("threads", "update"), value)
-        found = await self._storage.runs.search(RunQuery(statuses=statuses, limit=10_000))
-        mine = [run.run_id for run in found if visible == EVERYTHING or await self._is_visible(run, visible)]
-        if not mine:
+        found = await self._storage.runs.search(RunQuery(statuses=statuses, visible=visible, limit=10_000))
+        if not found:
             raise NotFoundError("run", "any")
-        await self._cancel(mine, request)
+        await self._cancel([run.run_id for run in found], request)
+
+    async def give_up(self, principal: Principal, thread_id: str, head: ChainHead) -> bool:
+        """Make the head of a chain interrupted: what it waited for will not come. Whether it did: not if the chain has
+        gone on from it. Raises NotFoundError, ForbiddenError."""
+        await self._require_thread(principal, thread_id, "update", {"run_id": head.run_id})
+        return await self._storage.runs.give_up(thread_id, head, at=self._clock())
 
     async def delete(self, principal: Principal, thread_id: str, run_id: str) -> None:
         """Remove a run; one that is running is dropped. Raises NotFoundError, ForbiddenError."""
@@ -285,13 +294,6 @@ class RunService:
         visible = await self._access.decide(principal, Action("threads", verb), value)
         if visible != EVERYTHING:
             await self._storage.threads.get(thread_id, visible=visible)
-
-    async def _is_visible(self, run: Run, visible: Filter) -> bool:
-        try:
-            await self._storage.threads.get(run.thread_id, visible=visible)
-        except NotFoundError:
-            return False
-        return True
 
     def _shown(self, run: Run) -> Run:
         return shown_run(self._vault, run)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from longline.auth.authenticator import Credentials
 from longline.auth.principal import Principal
+from longline.auth.secrets import Vault
 from longline.auth.urls import UrlPolicies
 from longline.graphs.registry import GraphRegistry
 from longline.models.counts import StorageCounts
@@ -23,6 +24,8 @@ from longline.services.thread_streams import ThreadStreamService
 from longline.services.threads import ThreadService
 from longline.settings import Settings
 from longline.storage.protocols import StorageFacts
+from longline.tools.prompts import PromptRegistry
+from longline.tools.resources import ResourceRegistry
 from longline.tools.tool import ToolRegistry
 
 
@@ -45,10 +48,14 @@ class Server:
     scheduler: Scheduler
     graphs: GraphRegistry
     tools: ToolRegistry
+    prompts: PromptRegistry
+    resources: ResourceRegistry
     collections: Collections
     """What plugins keep, by the names that they declared (`register_collections`)."""
     urls: UrlPolicies
     """Where URLs that callers give may point."""
+    vault: Vault
+    """Seals what callers entrust to a plugin, under the key from the settings."""
     post_within: Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
     """POST a body with headers to a path of this server and get the status, without a socket. The call passes limits
     and authentication like one from outside, and shows no credentials but those among the headers."""
@@ -62,6 +69,8 @@ class Server:
     LOCAL where authentication is off. Raises UnauthenticatedError."""
     is_authenticated: bool
     """Whether callers must show who they are. If not, everyone is LOCAL."""
+    token_issuers: Sequence[str]
+    """Where callers get the tokens that authenticators take (`IssuedAuthenticator`), as URLs."""
     find_organizations: Callable[[], bool]
     """What `knows_organizations` asks."""
     protocols: Callable[[], Sequence[ServedProtocol]]

@@ -10,6 +10,7 @@ from typing import Final
 
 from longline.clock import now
 from longline.errors import EncryptionError, LeaseLostError
+from longline.models.chains import ChainHead
 from longline.models.collections import NewDocument
 from longline.models.events import EventBatch, EventId, KeptEntry, RunEvent, ThreadPlace
 from longline.models.filters import EVERYTHING, Filter
@@ -113,6 +114,14 @@ class EncryptedRuns:
     async def search(self, query: RunQuery) -> Sequence[Run]:
         """See RunQueue."""
         return await each(await self._inner.search(query), self._models.open_run)
+
+    async def count(self, query: RunQuery) -> int:
+        """See RunQueue."""
+        return await self._inner.count(query)
+
+    async def give_up(self, thread_id: str, head: ChainHead, *, at: datetime) -> bool:
+        """See RunQueue."""
+        return await self._inner.give_up(thread_id, head, at=at)
 
     async def cancel(
         self, run_ids: Sequence[str], request: CancelRequest, *, at: datetime, record: RecordRule = record_nothing

@@ -148,6 +148,8 @@ class StorageFacts:
 
     kind: str
     place: str
+    is_shared: bool = False
+    """Whether other processes may have the same database open."""
 
 
 class Storage(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from longline.models.chains import ChainHead
 from longline.models.filters import EVERYTHING, Filter
 from longline.models.runs import (
     Admission,
@@ -69,7 +70,8 @@ class RunQueue(Protocol):
         flagged. With `new.tick` its cron moves on from that tick. Raises NotFoundError if the thread is missing or
         hidden and `new.thread` is None, AlreadyExistsError if the id is taken, the cron is not due at the tick any more
         or was changed since, CronBehindError if the run would wait for others (`enqueue`) and that of an earlier tick
-        still waits to start, and whatever `admit` raises."""
+        still waits to start, ChainMovedOnError if the chain or its thread has gone on from `new.follows`, and whatever
+        `admit` raises."""
         ...
 
     async def claim(
@@ -107,6 +109,15 @@ class RunQueue(Protocol):
 
     async def search(self, query: RunQuery) -> Sequence[Run]:
         """The matching runs, newest first."""
+        ...
+
+    async def count(self, query: RunQuery) -> int:
+        """How many runs match, whatever the query's `after`, `limit` and `offset`."""
+        ...
+
+    async def give_up(self, thread_id: str, head: ChainHead, *, at: datetime) -> bool:
+        """Make a run that succeeded interrupted, without a verdict: what it waited for will not come. Whether it did:
+        not if the chain has gone on from this head."""
         ...
 
     async def cancel(

@@ -6,6 +6,7 @@ import pytest
 
 from longline.models.assistants import AssistantChange
 from longline.models.counts import QueueFigures, StorageCounts
+from longline.storage.capabilities import Capability
 from longline.storage.protocols import Storage
 from longline.testing.storage_samples import (
     begin,
@@ -27,6 +28,9 @@ def _ago(seconds: float) -> datetime:
 @pytest.mark.anyio
 class CountsContract:
     """Rows are counted as they come and go; the queue is described as it stands."""
+
+    def test_it_says_whether_other_processes_may_open_it_too(self, storage: Storage) -> None:
+        assert storage.facts.is_shared == (Capability.SHARED in storage.capabilities)
 
     async def test_an_empty_storage_holds_nothing(self, storage: Storage) -> None:
         assert await storage.counts() == StorageCounts(assistants=0, threads=0, runs=0, items=0, queue=QueueFigures())

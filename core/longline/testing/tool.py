@@ -12,6 +12,7 @@ import pytest
 from longline.auth.principal import Principal
 from longline.errors import InvalidInputError
 from longline.models.json import JsonObject, JsonValue
+from longline.tools.content import Audio, File, Image, Link, Text, ToolResult
 from longline.tools.tool import Tool, ToolContext
 
 # What model providers and MCP take as a tool's name.
@@ -20,6 +21,7 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _TYPES: Final = frozenset({"null", "boolean", "object", "array", "number", "string", "integer"})
 _SCHEMAS_BY_NAME: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _LISTS_OF_SCHEMAS: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
+_BLOCKS: Final = (Text, Image, Audio, File, Link)
 _SCHEMAS: Final = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
 
 
@@ -35,8 +37,8 @@ class ToolExample:
 
 @pytest.mark.anyio
 class ToolContract:
-    """A tool says what it takes, takes that, refuses the rest, and answers in JSON. Needs the fixture `example`: a
-    ToolExample (parametrize it for several tools)."""
+    """A tool says what it takes, takes that, refuses the rest, and answers in JSON or with a ToolResult. Needs the
+    fixture `example`: a ToolExample (parametrize it for several tools)."""
 
     def test_the_name_is_one_that_models_take(self, example: ToolExample) -> None:
         assert _NAME.fullmatch(example.tool.name)
@@ -64,7 +66,29 @@ class ToolContract:
         assert example.good, "a contract without good arguments proves nothing"
         for arguments in example.good:
             answer = await example.tool.run(copy.deepcopy(arguments), example.context)
+            if isinstance(answer, ToolResult):
+                assert not answer.is_error
+                assert all(isinstance(block, _BLOCKS) for block in answer.content)
+                answer = answer.structured
             assert json.loads(json.dumps(answer, allow_nan=False)) == answer
+
+    def test_the_schema_of_its_answers_is_one_of_an_object(self, example: ToolExample) -> None:
+        schema = example.tool.output_schema
+        if schema is not None:
+            assert schema.get("type") == "object"
+            assert list(schema_faults(schema)) == []
+
+    async def test_answers_have_what_their_schema_requires(self, example: ToolExample) -> None:
+        schema = example.tool.output_schema
+        if schema is None:
+            return
+        required = schema.get("required", [])
+        assert isinstance(required, list)
+        for arguments in example.good:
+            answer = await example.tool.run(copy.deepcopy(arguments), example.context)
+            found = answer.structured if isinstance(answer, ToolResult) else answer
+            assert isinstance(found, dict)
+            assert set(map(str, required)) <= set(found)
 
     async def test_bad_arguments_are_refused_as_invalid_input(self, example: ToolExample) -> None:
         assert example.bad, "a contract without bad arguments proves nothing"

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from longline.auth.principal import Principal
 from longline.errors import NotFoundError
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonObject
+from longline.tools.caller import SILENT, Caller
+from longline.tools.content import ToolAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,17 +17,40 @@ class ToolContext:
     principal: Principal
     run_id: str | None = None
     thread_id: str | None = None
+    caller: Caller = field(default=SILENT, compare=False, repr=False)
+    """What may be told, and asked, while the tool works."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolHints:
+    """What a tool does to the world, as far as it says: hints for whoever decides whether to ask a person first. None:
+    it does not say."""
+
+    read_only: bool | None = None
+    """Nothing is changed."""
+    destructive: bool | None = None
+    """Something may be lost that was there."""
+    idempotent: bool | None = None
+    """Calling it again with the same arguments changes nothing more."""
+    open_world: bool | None = None
+    """It reaches beyond this server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """A named function with a JSON Schema for its arguments (an object schema). `run` gets arguments as the caller sent
-    them and raises InvalidInputError for those it cannot use; its result is JSON."""
+    them and raises InvalidInputError for those it cannot use; its result is JSON, or a ToolResult where that does not
+    say it all. With an `output_schema` (an object schema too) every answer that is no error is an object that fits it,
+    or a ToolResult with such an object as `structured`."""
 
     name: str
     description: str
     schema: JsonObject
-    run: Callable[[JsonObject, ToolContext], Awaitable[JsonValue]] = field(repr=False)
+    run: Callable[[JsonObject, ToolContext], Awaitable[ToolAnswer]] = field(repr=False)
+    title: str = ""
+    """Its name for people."""
+    output_schema: JsonObject | None = None
+    hints: ToolHints = ToolHints()
 
 
 class ToolRegistry:

@@ -14,6 +14,7 @@ from longline_agent_tools.calculate import CALCULATE
 from longline_agent_tools.current_time import CURRENT_TIME
 from longline_agent_tools.definition import load_agent
 from longline_agent_tools.mcp_servers import mcp_servers_of
+from longline_agent_tools.preload import preload
 from longline_agent_tools.settings import AgentToolsSettings
 
 
@@ -48,4 +49,8 @@ def register_graph_sources(settings: Settings, tools: ToolRegistry) -> Sequence[
 
 @hookimpl
 def register_background_tasks(server: Server) -> Sequence[BackgroundTask]:
-    return (BackgroundTask(name="mcp sessions", run=mcp_servers_of(server.settings).keep),)
+    kept = BackgroundTask(name="mcp sessions", run=mcp_servers_of(server.settings).keep)
+    section = server.settings.section(AgentToolsSettings)
+    if not section.preload:
+        return (kept,)
+    return kept, BackgroundTask(name="preload agent", run=partial(preload, section))

@@ -91,7 +91,7 @@ class AgentFactory:
     def _planned(self, config: AgentConfig, model: ModelChoice, tools: tuple[Tool, ...]) -> AgentPlan:
         for tool in tools:
             if tool.name not in self._adapted:
-                self._adapted[tool.name] = adapt_tool(tool)
+                self._adapted[tool.name] = adapt_tool(tool, with_media=self._settings.mcp_media)
         prompt = self._settings.system_prompt if config.system_prompt is None else config.system_prompt
         return AgentPlan(model=model, tools=tuple(tool.name for tool in tools), system_prompt=prompt)
 

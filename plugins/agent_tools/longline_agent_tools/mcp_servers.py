@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from longline.auth.secret_urls import hide_in_url
 from longline.models.json import JsonValue
 from longline.settings import Settings
+from longline.slow_imports import import_alone
 from longline.threads import in_thread
 from longline_agent_tools.callers import Caller, caller_of
 from longline_agent_tools.errors import McpFailedError, McpMissingError
@@ -105,7 +106,7 @@ class McpServers:
         if not servers:
             return ()
         try:
-            await in_thread(_import_sdk)
+            await in_thread(import_sdk)
         except ImportError:
             logger.warning("mcp tools left out", extra={"server": _shown(servers), "reason": str(McpMissingError())})
             return ()
@@ -175,9 +176,9 @@ def mcp_servers_of(settings: Settings) -> McpServers:
     return known
 
 
-def _import_sdk() -> None:
+def import_sdk() -> None:
     """Whatever takes a while the first time. Runs on a worker thread. Raises ImportError."""
-    import longline_agent_tools.mcp_tools  # noqa: F401, PLC0415  # whatever needs the SDK
+    import_alone("longline_agent_tools.mcp_tools")  # whatever needs the SDK
     from longline_agent_tools.pinned import trust  # noqa: PLC0415  # imports an HTTP client
 
     trust()

@@ -71,8 +71,8 @@ class McpSettings(SettingsModel):
     )
     mcp_media: bool = Field(
         default=False,
-        description="Whether the model gets the images and files of such a result. Many models refuse them from tools; "
-        "else it is told in words what was there.",
+        description="Whether the model gets the images and files of such a result, and of other tools' results. Many "
+        "models refuse them from tools; else it is told in words what was there.",
     )
 
     @field_validator("mcp_token_url")

@@ -1,8 +1,9 @@
 """The server's tools as LangChain knows tools: called with the caller and the run, and failing as answers do."""
 
-import json
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException
@@ -10,10 +11,12 @@ from langgraph.errors import GraphBubbleUp
 
 from longline.errors import LonglineError
 from longline.graphs.binding import principal_of
-from longline.models.json import JsonObject, JsonValue
+from longline.tools.content import ToolResult
 from longline.tools.tool import Tool, ToolContext, ToolRegistry
 from longline_agent_tools.arguments import ArgumentsAsOne
 from longline_agent_tools.errors import UnknownToolsError
+from longline_agent_tools.run_caller import caller_in_run
+from longline_agent_tools.tool_results import in_words, readable
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +33,16 @@ def choose_tools(registry: ToolRegistry, names: Iterable[str] | None) -> tuple[T
     return tuple(known[name] for name in wanted)
 
 
-def adapt_tool(tool: Tool) -> BaseTool:
-    """The tool for a LangChain agent. What it raises becomes an answer of status `error`, not the end of the run."""
+def adapt_tool(tool: Tool, *, with_media: bool = False) -> BaseTool:
+    """The tool for a LangChain agent. What it raises becomes an answer of status `error`, not the end of the run.
+    `with_media`: models get its pictures, recordings and files, instead of being told that there are some."""
 
-    async def call(arguments: JsonObject, config: RunnableConfig) -> str:
+    async def call(
+        arguments: dict[str, Any], config: RunnableConfig
+    ) -> str | list[dict[str, Any]]:  # LangGraph reads the hints
         try:
-            result = await tool.run(arguments, context_of(config))
+            context = replace(context_of(config), caller=caller_in_run(tool.name))
+            result = await tool.run(arguments, context)
         except LonglineError as error:
             raise ToolException(str(error)) from error
         except GraphBubbleUp:
@@ -44,7 +51,9 @@ def adapt_tool(tool: Tool) -> BaseTool:
             logger.exception("tool failed", extra={"tool": tool.name})
             # Only our own messages are known to be fit for a model, and for whoever reads the thread.
             raise ToolException(f"the tool failed: {type(error).__name__}") from error  # noqa: TRY003  # LangChain's class
-        return _as_text(result)
+        if isinstance(result, ToolResult) and result.is_error:
+            raise ToolException(in_words(result.content) or "the tool failed and did not say why")
+        return readable(result, with_media=with_media)
 
     return ArgumentsAsOne(
         name=tool.name, description=tool.description, args_schema=tool.schema, coroutine=call, handle_tool_error=True
@@ -59,10 +68,6 @@ def context_of(config: RunnableConfig) -> ToolContext:
         run_id=_text_or_none(configurable.get("run_id")),
         thread_id=_text_or_none(configurable.get("thread_id")),
     )
-
-
-def _as_text(result: JsonValue) -> str:
-    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
 
 
 def _text_or_none(value: object) -> str | None:

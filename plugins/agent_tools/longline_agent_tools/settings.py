@@ -36,6 +36,11 @@ class AgentToolsSettings(McpSettings, RagSettings):
     )
     max_steps: int = Field(100, ge=2, description="Model calls and rounds of tools after which a run is stopped.")
     cached_agents: int = Field(64, ge=1, le=10_000, description="How many compiled agents are kept for the next run.")
+    preload: bool = Field(
+        False,
+        description="Whether the libraries of models and tools are imported soon after the start, not by the first "
+        "run. `longline serve` does that.",
+    )
     demo_word_seconds: float = Field(0.004, ge=0, le=1, description="Seconds between words that `demo:` streams.")
 
     @field_validator("openai_base_url")

@@ -10,7 +10,8 @@ from psycopg import errors as pg
 from psycopg.rows import DictRow
 
 from longline.clock import now
-from longline.errors import AlreadyExistsError, NotFoundError
+from longline.errors import AlreadyExistsError, ChainMovedOnError, NotFoundError
+from longline.models.chains import ChainHead
 from longline.models.filters import Filter, matches
 from longline.models.json import JsonObject
 from longline.models.runs import Admission, CancelledRun, Claim, Displacement, NewRun, Run, RunStatus
@@ -54,6 +55,7 @@ async def admit_run(
     if begun is not None:
         return begun
     metadata = await _lock_thread(connection, new, visible)
+    await _check_chain(connection, new)
     rows = await (await connection.execute(_SQL["unfinished_of_thread"], {"thread_id": new.thread_id})).fetchall()
     unfinished = [run_from_row(row) for row in rows]
     displaced = await _displace(connection, unfinished, admit, record)
@@ -99,6 +101,16 @@ async def _lock_thread(connection: Connection, new: NewRun, visible: Filter) -> 
     if row is None or not matches(visible, known):
         raise NotFoundError("thread", new.thread_id)
     return known
+
+
+async def _check_chain(connection: Connection, new: NewRun) -> None:
+    """Raises ChainMovedOnError if the chain, or its thread, has gone on from where the run is to go on."""
+    if new.follows is None:
+        return
+    head = await (await connection.execute(_SQL["head"], {"thread_id": new.thread_id})).fetchone()
+    seen = None if head is None else ChainHead(run_id=head["run_id"], verdict=head["verdict"])
+    if head is None or seen != new.follows or head["chain_id"] != new.chain_id:
+        raise ChainMovedOnError(new.follows.run_id)
 
 
 async def _displace(

@@ -90,6 +90,7 @@ async def _end_unreadable(database: Database, row: DictRow, told: RunFailure) ->
             "run_status": RunStatus.ERROR,
             "status": ThreadStatus.ERROR,
             "failure": failure,
+            "verdict": None,
             "error": failure,
             "keep_values": True,
             "values": None,

@@ -37,6 +37,7 @@ async def finish_run(
         "thread_id": lease.thread_id,
         "run_status": outcome.status,
         "failure": failure_text(outcome.failure),
+        "verdict": outcome.verdict,
         "keep_values": outcome.keep_values,
         "at": at,
     }

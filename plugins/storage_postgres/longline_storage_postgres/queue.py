@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from longline.errors import LeaseLostError, NotFoundError, StorageError
+from longline.models.chains import ChainHead
 from longline.models.filters import EVERYTHING, Filter
 from longline.models.runs import (
     Admission,
@@ -29,7 +30,6 @@ from longline_storage_postgres.admission import admit_run, begin_thread
 from longline_storage_postgres.cancellation import cancel_runs, rest_threads
 from longline_storage_postgres.claims import claim_runs
 from longline_storage_postgres.clocks import optional_instant
-from longline_storage_postgres.conditions import Condition
 from longline_storage_postgres.connections import Connection
 from longline_storage_postgres.database import Database
 from longline_storage_postgres.endings import finish_run
@@ -37,7 +37,8 @@ from longline_storage_postgres.eventlog import PostgresEventLog
 from longline_storage_postgres.fencing import lease_parameters, seize
 from longline_storage_postgres.heartbeats import LeaseKeeper
 from longline_storage_postgres.rows import can_be_stored, run_from_row
-from longline_storage_postgres.searches import Search, fetch
+from longline_storage_postgres.run_searches import run_search, search_conditions
+from longline_storage_postgres.searches import fetch, fetch_count
 from longline_storage_postgres.statements import load_statements
 
 _SQL = load_statements("queue")
@@ -157,12 +158,32 @@ class PostgresRunQueue:
 
     async def search(self, query: RunQuery) -> Sequence[Run]:
         """See RunQueue."""
-        search = _search(query)
+        search = run_search(query)
 
         async def work(connection: Connection) -> Sequence[Run]:
             return [run_from_row(row) for row in await fetch(connection, search)]
 
         return await self._database.read(work)
+
+    async def count(self, query: RunQuery) -> int:
+        """See RunQueue."""
+        conditions = search_conditions(query)
+
+        async def work(connection: Connection) -> int:
+            return await fetch_count(connection, count=_SQL["count"], conditions=conditions)
+
+        return await self._database.read(work)
+
+    async def give_up(self, thread_id: str, head: ChainHead, *, at: datetime) -> bool:
+        """See RunQueue."""
+        row = {"thread_id": thread_id, "run_id": head.run_id, "verdict": head.verdict, "at": at}
+
+        async def work(connection: Connection) -> bool:
+            if not can_be_stored(thread_id) or await _locks_none(connection, {"thread_id": thread_id}):
+                return False
+            return (await connection.execute(_SQL["give_up"], row)).rowcount > 0
+
+        return await self._database.write(work)
 
     async def cancel(
         self, run_ids: Sequence[str], request: CancelRequest, *, at: datetime, record: RecordRule = record_nothing
@@ -242,20 +263,3 @@ async def _get(connection: Connection, thread_id: str, run_id: str) -> Run:
     if row is None:
         raise NotFoundError("run", run_id)
     return run_from_row(row)
-
-
-def _search(query: RunQuery) -> Search:
-    conditions = []
-    if query.thread_id is not None:
-        conditions.append(Condition(_SQL["of_thread"], (query.thread_id,)))
-    if query.run_ids is not None:
-        conditions.append(Condition(_SQL["of_ids"], (list(query.run_ids),)))
-    if query.statuses:
-        conditions.append(Condition(_SQL["of_statuses"], ([str(status) for status in query.statuses],)))
-    return Search(
-        select=Condition(_SQL["search"]),
-        conditions=conditions,
-        order=_SQL["newest_first"],
-        limit=query.limit,
-        offset=query.offset,
-    )

@@ -171,6 +171,8 @@ def run_from_row(row: DictRow) -> Run:
         failure=failure_from_text(row["failure"]),
         turn=row["turn"],
         token=row["token"],
+        chain_id=row["chain_id"],
+        verdict=row["verdict"],
     )
 
 
@@ -196,6 +198,7 @@ def run_parameters(new: NewRun) -> dict[str, Parameter]:
         "not_before": new.not_before,
         "watched_by": new.watched_by,
         "token": new.token,
+        "chain_id": new.chain_id,
     }
 
 
@@ -216,6 +219,7 @@ def new_run_model(new: NewRun) -> Run:
         attempt=0,
         lease_owner=None,
         token=new.token,
+        chain_id=new.chain_id,
     )
 
 
@@ -289,11 +293,5 @@ def event_parameters(events: Sequence[RunEvent]) -> dict[str, list[int] | list[s
 def _spec_from_text(text: str) -> RunSpec:
     """The spec without what only a later version of the server knows."""
     known = {key: value for key, value in orjson.loads(text).items() if key in _SPEC_FIELDS}
-    keys = known["feedback_keys"]
-    return RunSpec(
-        **{
-            **known,
-            "stream_modes": tuple(known["stream_modes"]),
-            "feedback_keys": None if keys is None else tuple(keys),
-        }
-    )
+    keys, modes = known["feedback_keys"], tuple(known["stream_modes"])
+    return RunSpec(**{**known, "stream_modes": modes, "feedback_keys": None if keys is None else tuple(keys)})

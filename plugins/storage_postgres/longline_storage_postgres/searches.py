@@ -47,6 +47,13 @@ async def fetch_page(
     return Page([build(row) for row in rows], total)
 
 
+async def fetch_count(connection: Connection, *, count: LiteralString, conditions: Sequence[Condition]) -> int:
+    """How many there are."""
+    sql, parameters = joined(Condition(count), conditions)
+    (row,) = await (await connection.execute(sql, parameters, prepare=False)).fetchall()
+    return int(row["total"])
+
+
 def joined(start: Condition, conditions: Sequence[Condition]) -> tuple[LiteralString, tuple[Bound, ...]]:
     """What starts a statement and what must hold, as one."""
     sql = " AND ".join([start.sql, *(part.sql for part in conditions)])

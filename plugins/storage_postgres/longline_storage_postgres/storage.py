@@ -51,7 +51,7 @@ class PostgresStorage:
         self.collections = PostgresCollections(database)
         self.crons = PostgresCrons(database)
         self.retention = PostgresRetention(database, parts)
-        self.facts = StorageFacts(kind="Postgres", place=database.place)
+        self.facts = StorageFacts(kind="Postgres", place=database.place, is_shared=True)
 
     async def checkpointer(self, lease: Lease | None = None) -> "BaseCheckpointSaver[str]":
         """See Storage."""

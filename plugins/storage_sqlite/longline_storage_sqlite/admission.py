@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
-from longline.errors import AlreadyExistsError, NotFoundError
+from longline.errors import AlreadyExistsError, ChainMovedOnError, NotFoundError
+from longline.models.chains import ChainHead
 from longline.models.filters import Filter, matches
 from longline.models.runs import Admission, CancelledRun, Claim, NewRun, Run, RunStatus
 from longline.storage.collections import RecordRule
@@ -42,6 +43,7 @@ def admit_run(  # what RunQueue.enqueue takes
     if new.tick is not None:
         tick_becomes(connection, new.tick, new)
     created = _ensure_thread(connection, new, visible, now)
+    _check_chain(connection, new)
     unfinished = [] if created else _unfinished(connection, new.thread_id)
     displaced = _displace(connection, unfinished, admit, now, record)
     ended = {run.run_id for run in displaced if run.ended}
@@ -63,6 +65,16 @@ def _ensure_thread(connection: sqlite3.Connection, new: NewRun, visible: Filter,
     merged = encode({**known, **new.thread_metadata})
     connection.execute(_THREADS["set_metadata"], {"thread_id": new.thread_id, "metadata": merged, "at": now})
     return False
+
+
+def _check_chain(connection: sqlite3.Connection, new: NewRun) -> None:
+    """Raises ChainMovedOnError if the chain, or its thread, has gone on from where the run is to go on."""
+    if new.follows is None:
+        return
+    head = connection.execute(_SQL["head"], {"thread_id": new.thread_id}).fetchone()
+    seen = None if head is None else ChainHead(run_id=head["run_id"], verdict=head["verdict"])
+    if head is None or seen != new.follows or head["chain_id"] != new.chain_id:
+        raise ChainMovedOnError(new.follows.run_id)
 
 
 def _unfinished(connection: sqlite3.Connection, thread_id: str) -> list[Run]:

@@ -49,7 +49,7 @@ def _cancel(connection: sqlite3.Connection, run: Run, request: CancelRequest, at
     elif request.action == "rollback":
         erase_run(connection, run.thread_id, run.run_id)
     else:
-        row = {"run_id": run.run_id, "status": RunStatus.INTERRUPTED, "failure": None, "at": at}
+        row = {"run_id": run.run_id, "status": RunStatus.INTERRUPTED, "failure": None, "verdict": None, "at": at}
         connection.execute(_SQL["end"], row)
         turn = end_unstarted(connection, run.thread_id, run.run_id)
     return CancelledRun(

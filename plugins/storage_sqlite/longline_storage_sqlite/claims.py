@@ -78,7 +78,8 @@ def _end_unreadable(connection: sqlite3.Connection, row: sqlite3.Row, told: RunF
         return delete_thread_of(connection, row["thread_id"], row["run_id"])
     failure = failure_text(told)
     at = wall_micros()
-    connection.execute(_SQL["end"], {"run_id": row["run_id"], "status": RunStatus.ERROR, "failure": failure, "at": at})
+    end = {"run_id": row["run_id"], "status": RunStatus.ERROR, "failure": failure, "verdict": None, "at": at}
+    connection.execute(_SQL["end"], end)
     connection.execute(
         _THREADS["set_rest"], {"thread_id": row["thread_id"], "status": ThreadStatus.ERROR, "error": failure, "at": at}
     )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from longline.errors import LeaseLostError, NotFoundError
+from longline.models.chains import ChainHead
 from longline.models.filters import EVERYTHING, Filter
 from longline.models.runs import (
     Admission,
@@ -26,12 +27,12 @@ from longline_storage_sqlite.admission import admit_run
 from longline_storage_sqlite.cancellation import cancel_runs, delete_thread_of, erase_run, rest_threads
 from longline_storage_sqlite.claims import claim_runs
 from longline_storage_sqlite.clocks import instant, lease_micros, micros, wall_micros
-from longline_storage_sqlite.conditions import Condition
 from longline_storage_sqlite.database import Database
 from longline_storage_sqlite.documents import put_documents
 from longline_storage_sqlite.fencing import find_held, hold
 from longline_storage_sqlite.rows import cancel_from_row, encode, failure_text, run_from_row, state_parameters
-from longline_storage_sqlite.searches import Search, fetch
+from longline_storage_sqlite.run_searches import run_search, search_conditions
+from longline_storage_sqlite.searches import fetch, fetch_count
 from longline_storage_sqlite.statements import load_statements
 
 _SQL = load_statements("queue")
@@ -105,9 +106,21 @@ class SqliteRunQueue:
 
     async def search(self, query: RunQuery) -> Sequence[Run]:
         """See RunQueue."""
-        search = _search(query)
+        search = run_search(query)
         rows = await self._database.readers.run(lambda connection: fetch(connection, search))
         return [run_from_row(row) for row in rows]
+
+    async def count(self, query: RunQuery) -> int:
+        """See RunQueue."""
+        conditions = search_conditions(query)
+        return await self._database.readers.run(
+            lambda connection: fetch_count(connection, count=_SQL["count"], conditions=conditions)
+        )
+
+    async def give_up(self, thread_id: str, head: ChainHead, *, at: datetime) -> bool:
+        """See RunQueue."""
+        row = {"thread_id": thread_id, "run_id": head.run_id, "verdict": head.verdict, "at": micros(at)}
+        return await self._database.writer.run(lambda connection: connection.execute(_SQL["give_up"], row).rowcount > 0)
 
     async def cancel(
         self, run_ids: Sequence[str], request: CancelRequest, *, at: datetime, record: RecordRule = record_nothing
@@ -178,26 +191,10 @@ def _finish(connection: sqlite3.Connection, lease: Lease, outcome: RunOutcome, a
             "run_id": lease.run_id,
             "status": outcome.status,
             "failure": failure_text(outcome.failure),
+            "verdict": outcome.verdict,
             "at": at,
         }
         connection.execute(_SQL["end"], row)
     state = {**state_parameters(outcome.state), "thread_id": lease.thread_id, "at": at, "has_run": True}
     connection.execute(_THREADS["set_rest" if outcome.keep_values else "set_state"], state)
     return Finished()
-
-
-def _search(query: RunQuery) -> Search:
-    conditions = []
-    if query.thread_id is not None:
-        conditions.append(Condition(_SQL["of_thread"], (query.thread_id,)))
-    if query.run_ids is not None:
-        conditions.append(Condition(_SQL["of_ids"], (encode(list(query.run_ids)),)))
-    if query.statuses:
-        conditions.append(Condition(_SQL["of_statuses"], (encode(list(query.statuses)),)))
-    return Search(
-        select=Condition(_SQL["search"]),
-        conditions=conditions,
-        order=_SQL["newest_first"],
-        limit=query.limit,
-        offset=query.offset,
-    )

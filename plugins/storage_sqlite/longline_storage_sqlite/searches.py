@@ -40,6 +40,12 @@ def fetch_page(
     return Page([build(row) for row in rows], total)
 
 
+def fetch_count(connection: sqlite3.Connection, *, count: str, conditions: Sequence[Condition]) -> int:
+    """How many there are."""
+    sql, parameters = _joined(Condition(count), conditions)
+    return int(connection.execute(sql, parameters).fetchone()[0])
+
+
 def _joined(start: Condition, conditions: Sequence[Condition]) -> tuple[str, tuple[str | int | bytes | None, ...]]:
     sql = " AND ".join([start.sql, *(part.sql for part in conditions)])
     return sql, (*start.parameters, *(value for part in conditions for value in part.parameters))

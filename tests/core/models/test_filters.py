@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longline.errors import FilterTooWideError
+from longline.models import filters
 from longline.models.filters import (
     EVERYTHING,
     NOTHING,
@@ -143,11 +144,13 @@ def test_a_filter_of_too_many_values_is_refused() -> None:
             metadata_filter(wanted)
 
 
-def test_comparing_too_many_objects_is_refused_instead_of_done() -> None:
-    found = [{"n": number} for number in range(3_000)]
+def test_comparing_too_many_objects_is_refused_instead_of_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [{"n": number} for number in range(1_000)]
+    assert matches(Equals("a", [{"n": 1}, {"n": 999}]), {"a": found})
+    monkeypatch.setattr(filters, "_MOST_COMPARISONS", 1_000)
+    assert not matches(Equals("a", [{"n": -1}]), {"a": found})
     with pytest.raises(FilterTooWideError):
-        matches(Equals("a", [{"n": -1}]), {"a": found * 400})
-    assert matches(Equals("a", [{"n": 1}, {"n": 2_999}]), {"a": found})
+        matches(Equals("a", [{"n": -1}]), {"a": [*found, {}]})
 
 
 @given(KEYS, OBJECTS)

@@ -63,7 +63,7 @@ def test_a_recorder_sees_how_the_run_ends_without_its_secrets() -> None:
     run = replace(RUN, spec=replace(RUN.spec, config=config))
     failure = RunFailure(error="ValueError", message="boom")
     outcome = ended(RunStatus.ERROR, thread_status=ThreadStatus.ERROR, failure=failure)
-    (record,) = joined(recorder).of_outcome(run, outcome, values=b'{"n":1}', started_at=moment(1))
+    (record,) = joined(recorder).of_outcome(run, outcome, values=b'{"n":1}', started_at=moment(1)).records
     assert record.expires_at == moment(69)
     (seen,) = recorder.seen
     assert (seen.values, seen.failure, seen.started_at, seen.ended_at) == (b'{"n":1}', failure, moment(1), moment(9))
@@ -82,7 +82,7 @@ def test_a_run_that_ends_before_it_started_is_recorded_by_a_rule() -> None:
 
 def test_nothing_is_made_of_runs_that_nobody_wants_recorded() -> None:
     recorder = Recorder(wanted=False)
-    assert joined(recorder).of_outcome(RUN, ended(), values=None, started_at=moment()) == ()
+    assert joined(recorder).of_outcome(RUN, ended(), values=None, started_at=moment()).records == ()
     assert joined(recorder).rule(CancelRequest(action="rollback", reason="x"))(RUN) == ()
     assert recorder.seen == []
     assert joined(recorder).rule(None) is record_nothing
@@ -103,8 +103,52 @@ def test_a_recorder_that_fails_is_named_in_the_log_and_hurts_nobody(
 ) -> None:
     good = Recorder()
     with caplog.at_level(logging.ERROR):
-        records = joined(broken, good).of_outcome(RUN, ended(), values=None, started_at=moment())
+        records = joined(broken, good).of_outcome(RUN, ended(), values=None, started_at=moment()).records
     assert [record.collection for record in records] == [ENDS.name]
     (line,) = caplog.records
     assert (line.message, line.run_id) == ("end recorder failed", "r1")
     assert "Recorder" in line.recorder
+
+
+class Judge(Recorder):
+    def __init__(self, word: str | None, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.word = word
+
+    def verdict(self, ending: RunEnding) -> str | None:
+        if self.word == "broken":
+            raise ValueError(self.word)
+        return "waits" if ending.is_waiting else self.word
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [((), None), ((None,), None), ((None, "fine"), "fine"), (("fine", "bad"), "fine"), (("broken", "fine"), "fine")],
+)
+def test_the_first_word_of_all_recorders_is_the_verdict(words: Sequence[str | None], verdict: str | None) -> None:
+    judges, plain = [Judge(word) for word in words], Recorder()
+    outcome = joined(plain, *judges).of_outcome(RUN, ended(), values=None, started_at=moment())
+    assert outcome.verdict == verdict
+    assert plain.seen[0].run.verdict == verdict
+
+
+def test_a_judge_is_asked_only_about_runs_that_it_wants() -> None:
+    judge = Judge("fine", wanted=False)
+    assert joined(judge).of_outcome(RUN, ended(), values=None, started_at=moment()).verdict is None
+
+
+@pytest.mark.parametrize(
+    ("status", "thread_status", "is_waiting"),
+    [
+        (RunStatus.SUCCESS, ThreadStatus.INTERRUPTED, True),
+        (RunStatus.SUCCESS, ThreadStatus.IDLE, False),
+        (RunStatus.INTERRUPTED, ThreadStatus.INTERRUPTED, False),
+        (RunStatus.ERROR, ThreadStatus.ERROR, False),
+    ],
+)
+def test_a_run_waits_only_if_it_succeeded(status: RunStatus, thread_status: ThreadStatus, is_waiting: bool) -> None:
+    judge = Judge(None)
+    outcome = joined(judge).of_outcome(
+        RUN, ended(status, thread_status=thread_status), values=None, started_at=moment()
+    )
+    assert (outcome.verdict == "waits") is is_waiting

@@ -9,8 +9,9 @@ from tests.plugins.agent_tools.aimock import Aimock, Fixture, serve_aimock
 from tests.plugins.agent_tools.rag_server import HANDBOOK, LAWS, RagServer, serving_documents
 
 import longline_agent_tools as plugin
-from longline.models.json import JsonObject, JsonValue
+from longline.models.json import JsonObject
 from longline.settings import Settings, parse_settings
+from longline.tools.content import ToolAnswer
 from longline.tools.tool import Tool, ToolContext, ToolRegistry
 
 MakeAgent = Callable[..., Awaitable[Any]]
@@ -24,7 +25,7 @@ def settings_of(**values: object) -> Settings:
     return parse_settings({"agent_tools": section}, plugin.register_settings())
 
 
-def tool_of(name: str, run: Callable[[JsonObject, ToolContext], Awaitable[JsonValue]]) -> Tool:
+def tool_of(name: str, run: Callable[[JsonObject, ToolContext], Awaitable[ToolAnswer]]) -> Tool:
     """A tool that takes any arguments."""
     return Tool(name=name, description=f"The tool {name}.", schema={"type": "object", "properties": {}}, run=run)
 

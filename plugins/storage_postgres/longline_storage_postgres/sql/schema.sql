@@ -105,7 +105,8 @@ WHERE ttl_micros IS NOT NULL AND (pruned_at IS NULL OR pruned_at < updated_at);
 
 -- `position` is the order of insertion, which is the order of waiting on a thread. `lease_began_at` is when the lease was
 -- given or last renewed. `watched_by` is the process that reads the run, or several ('*'), wherever it is executed.
--- `token` is the sealed one of the caller, until the run ends.
+-- `token` is the sealed one of the caller, until the run ends. `chain_id` is the first of the runs that are one piece of
+-- work together.
 CREATE TABLE longline.runs (
     position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id TEXT COLLATE "C" NOT NULL UNIQUE,
@@ -130,7 +131,9 @@ CREATE TABLE longline.runs (
     turn INTEGER NOT NULL DEFAULT 0,
     resumable BOOLEAN NOT NULL DEFAULT FALSE,
     watched_by TEXT,
-    token TEXT
+    token TEXT,
+    chain_id TEXT COLLATE "C",
+    verdict TEXT
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 CREATE INDEX runs_of_thread ON longline.runs (thread_id, created_at);
@@ -139,6 +142,8 @@ CREATE INDEX runs_leases ON longline.runs (position) WHERE status = 'running';
 CREATE INDEX runs_waiting_on_thread ON longline.runs (thread_id, position, not_before) WHERE status = 'pending';
 CREATE INDEX runs_waiting ON longline.runs (position, thread_id, not_before, created_at) WHERE status = 'pending';
 CREATE INDEX runs_kept_by_turn ON longline.runs (thread_id, turn) WHERE resumable AND turn > 0;
+CREATE INDEX runs_of_chain ON longline.runs (chain_id, position) WHERE chain_id IS NOT NULL;
+CREATE INDEX runs_chained ON longline.runs (assistant_id, updated_at, run_id) WHERE chain_id IS NOT NULL;
 
 -- The order of a thread: each claim of a run, the end of a run that never started and each state update take the next
 -- turn. Only turns whose events are kept have rows here.

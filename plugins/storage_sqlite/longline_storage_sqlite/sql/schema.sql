@@ -45,7 +45,8 @@ CREATE INDEX threads_by_age ON threads (created_at, thread_id);
 CREATE INDEX threads_expiring ON threads (updated_at + ttl_micros)
 WHERE ttl_micros IS NOT NULL AND (pruned_at IS NULL OR pruned_at < updated_at);
 
--- `position` is the order of insertion, which is the order of waiting on a thread.
+-- `position` is the order of insertion, which is the order of waiting on a thread. `chain_id` is the first of the runs that
+-- are one piece of work together.
 CREATE TABLE runs (
     position INTEGER PRIMARY KEY,
     run_id TEXT NOT NULL UNIQUE,
@@ -68,7 +69,9 @@ CREATE TABLE runs (
     failure TEXT,
     turn INTEGER NOT NULL DEFAULT 0,
     resumable INTEGER NOT NULL DEFAULT 0,
-    token TEXT
+    token TEXT,
+    chain_id TEXT,
+    verdict TEXT
 );
 
 CREATE INDEX runs_of_thread ON runs (thread_id, created_at);
@@ -76,6 +79,8 @@ CREATE UNIQUE INDEX runs_one_running ON runs (thread_id) WHERE status = 'running
 CREATE INDEX runs_waiting_on_thread ON runs (thread_id, position, not_before) WHERE status = 'pending';
 CREATE INDEX runs_waiting ON runs (position, thread_id, not_before) WHERE status = 'pending';
 CREATE INDEX runs_kept_by_turn ON runs (thread_id, turn) WHERE resumable AND turn > 0;
+CREATE INDEX runs_of_chain ON runs (chain_id, position) WHERE chain_id IS NOT NULL;
+CREATE INDEX runs_chained ON runs (assistant_id, updated_at, run_id) WHERE chain_id IS NOT NULL;
 
 -- The order of a thread: each claim of a run, the end of a run that never started and each state update take the next
 -- turn. Only turns whose events are kept have rows here.

@@ -20,7 +20,8 @@ WITH thread AS (
 run AS (
     INSERT INTO longline.runs (
         run_id, thread_id, assistant_id, metadata, status, spec, temporary, multitask_strategy, created_at, updated_at,
-        not_before, attempt, lease_owner, lease_began_at, lease_expires_at, resumable, turn, watched_by, token
+        not_before, attempt, lease_owner, lease_began_at, lease_expires_at, resumable, turn, watched_by, token,
+        chain_id
     )
     SELECT
         %(run_id)s, thread.thread_id, %(assistant_id)s, %(metadata)s,
@@ -36,7 +37,8 @@ run AS (
         CASE thread.turns
             WHEN 1 THEN clock_timestamp() + make_interval(secs => %(lease_seconds)s::double precision)
         END,
-        %(resumable)s, thread.turns, %(watched_by)s::text, %(token)s::text
+        %(resumable)s, thread.turns, %(watched_by)s::text, %(token)s::text,
+        %(chain_id)s::text
     FROM thread
     RETURNING run_id, thread_id, attempt, turn, resumable
 ),
@@ -66,7 +68,8 @@ thread AS (
 run AS (
     INSERT INTO longline.runs (
         run_id, thread_id, assistant_id, metadata, status, spec, temporary, multitask_strategy, created_at, updated_at,
-        not_before, attempt, lease_owner, lease_began_at, lease_expires_at, resumable, turn, watched_by, token
+        not_before, attempt, lease_owner, lease_began_at, lease_expires_at, resumable, turn, watched_by, token,
+        chain_id
     )
     SELECT
         %(run_id)s, %(thread_id)s, %(assistant_id)s, %(metadata)s,
@@ -80,7 +83,8 @@ run AS (
         CASE WHEN thread.starts THEN %(owner)s::text END,
         CASE WHEN thread.starts THEN clock_timestamp() END,
         CASE WHEN thread.starts THEN clock_timestamp() + make_interval(secs => %(lease_seconds)s::double precision) END,
-        %(resumable)s, thread.turn, %(watched_by)s::text, %(token)s::text
+        %(resumable)s, thread.turn, %(watched_by)s::text, %(token)s::text,
+        %(chain_id)s::text
     FROM thread
     ON CONFLICT (run_id) DO NOTHING
     RETURNING run_id, thread_id, attempt, turn, resumable
@@ -294,7 +298,7 @@ WHERE run_id = %(run_id)s;
 WITH run AS (
     UPDATE longline.runs
     SET
-        status = %(run_status)s, failure = %(failure)s::text, updated_at = %(at)s,
+        status = %(run_status)s, failure = %(failure)s::text, verdict = %(verdict)s::text, updated_at = %(at)s,
         lease_owner = NULL, lease_began_at = NULL, lease_expires_at = NULL, token = NULL
     WHERE run_id = %(run_id)s
 )
@@ -395,9 +399,73 @@ thread_id = %s
 -- A part of a search.
 run_id = ANY(%s::text[])
 
+-- name: of_threads
+-- A part of a search.
+thread_id = ANY(%s::text[])
+
 -- name: of_statuses
 -- A part of a search.
 status = ANY(%s::text[])
+
+-- name: of_verdicts
+-- A part of a search; '' stands for none.
+coalesce(verdict, '') = ANY(%s::text[])
+
+-- name: of_assistant
+-- A part of a search.
+assistant_id = %s
+
+-- name: of_chain
+-- A part of a search.
+chain_id = %s
+
+-- name: heads
+-- A part of a search: the newest runs of their chains.
+chain_id IS NOT NULL
+AND NOT EXISTS (
+    SELECT 1 FROM longline.runs AS later WHERE later.chain_id = runs.chain_id AND later.position > runs.position
+)
+
+-- name: updated_since
+-- A part of a search.
+updated_at >= %s
+
+-- name: behind
+-- A part of a search: behind a place in the order by `updated_at`.
+(updated_at, run_id) < (%s, %s)
+
+-- name: on_threads
+-- A part of a search: the runs of threads that fulfil what follows, up to `end_of_threads`. (Their columns come first.)
+EXISTS (SELECT 1 FROM longline.threads WHERE threads.thread_id = runs.thread_id AND
+
+-- name: end_of_threads
+-- See on_threads.
+)
+
+-- name: count
+-- The start of a count.
+SELECT count(*) AS total FROM longline.runs WHERE TRUE
+
+-- name: latest_first
+-- The order of a search by what happened last; ties by id.
+ORDER BY updated_at DESC, run_id DESC LIMIT %s OFFSET %s
+
+-- name: last_added_first
+-- The order of a search by insertion.
+ORDER BY position DESC LIMIT %s OFFSET %s
+
+-- name: head
+-- The newest run of a thread.
+SELECT run_id, chain_id, verdict FROM longline.runs WHERE thread_id = %(thread_id)s ORDER BY position DESC LIMIT 1;
+
+-- name: give_up
+-- A run that waits will not go on, unless its chain has; its thread is locked.
+UPDATE longline.runs AS r SET status = 'interrupted', verdict = NULL, updated_at = %(at)s
+WHERE r.run_id = %(run_id)s AND r.thread_id = %(thread_id)s AND r.status = 'success'
+    AND r.verdict IS NOT DISTINCT FROM %(verdict)s::text
+    AND NOT EXISTS (
+        SELECT 1 FROM longline.runs AS later WHERE later.chain_id = r.chain_id AND later.position > r.position
+    );
 
 -- name: newest_first
 -- The order of a search; ties by id.

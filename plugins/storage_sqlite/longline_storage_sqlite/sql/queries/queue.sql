@@ -2,11 +2,11 @@
 -- A run, waiting or already started; no row if the id is taken. Its position is after all others.
 INSERT INTO runs (
     run_id, thread_id, assistant_id, metadata, status, spec, temporary, multitask_strategy,
-    created_at, updated_at, not_before, attempt, lease_owner, lease_expires_at, resumable, token
+    created_at, updated_at, not_before, attempt, lease_owner, lease_expires_at, resumable, token, chain_id
 ) VALUES (
     :run_id, :thread_id, :assistant_id, :metadata, :status, :spec, :temporary, :multitask_strategy,
     :created_at, :created_at, :not_before, :attempt, :lease_owner, :lease_expires_at,
-    :resumable, :token
+    :resumable, :token, :chain_id
 )
 ON CONFLICT (run_id) DO NOTHING;
 
@@ -70,7 +70,9 @@ WHERE run_id = :run_id AND attempt = :attempt AND lease_owner = :owner AND statu
 -- name: end
 -- End a run. It keeps no token of its caller.
 UPDATE runs
-SET status = :status, failure = :failure, updated_at = :at, lease_owner = NULL, lease_expires_at = NULL, token = NULL
+SET
+    status = :status, failure = :failure, verdict = :verdict, updated_at = :at,
+    lease_owner = NULL, lease_expires_at = NULL, token = NULL
 WHERE run_id = :run_id;
 
 -- name: request_cancel
@@ -125,9 +127,72 @@ thread_id = ?
 -- A part of a search: the ids are a JSON list.
 run_id IN (SELECT value FROM json_each(?))
 
+-- name: of_threads
+-- A part of a search: the ids are a JSON list.
+thread_id IN (SELECT value FROM json_each(?))
+
 -- name: of_statuses
 -- A part of a search: the statuses are a JSON list.
 status IN (SELECT value FROM json_each(?))
+
+-- name: of_verdicts
+-- A part of a search: the verdicts are a JSON list, with null for none.
+EXISTS (SELECT 1 FROM json_each(?) WHERE value IS verdict)
+
+-- name: of_assistant
+-- A part of a search.
+assistant_id = ?
+
+-- name: of_chain
+-- A part of a search.
+chain_id = ?
+
+-- name: heads
+-- A part of a search: the newest runs of their chains.
+chain_id IS NOT NULL
+AND NOT EXISTS (
+    SELECT 1 FROM runs AS later WHERE later.chain_id = runs.chain_id AND later.position > runs.position
+)
+
+-- name: updated_since
+-- A part of a search.
+updated_at >= ?
+
+-- name: behind
+-- A part of a search: behind a place in the order by `updated_at`.
+(updated_at, run_id) < (?, ?)
+
+-- name: on_threads
+-- A part of a search: the runs of threads that fulfil what follows, up to `end_of_threads`. (Their columns come first.)
+EXISTS (SELECT 1 FROM threads WHERE threads.thread_id = runs.thread_id AND
+
+-- name: end_of_threads
+-- See on_threads.
+)
+
+-- name: count
+-- The start of a count.
+SELECT count(*) FROM runs WHERE 1
+
+-- name: latest_first
+-- The order of a search by what happened last; ties by id.
+ORDER BY updated_at DESC, run_id DESC LIMIT ? OFFSET ?
+
+-- name: last_added_first
+-- The order of a search by insertion.
+ORDER BY position DESC LIMIT ? OFFSET ?
+
+-- name: head
+-- The newest run of a thread.
+SELECT run_id, chain_id, verdict FROM runs WHERE thread_id = :thread_id ORDER BY position DESC LIMIT 1;
+
+-- name: give_up
+-- A run that waits will not go on, unless its chain has. One row if so.
+UPDATE runs SET status = 'interrupted', verdict = NULL, updated_at = :at
+WHERE run_id = :run_id AND thread_id = :thread_id AND status = 'success' AND verdict IS :verdict
+    AND NOT EXISTS (
+        SELECT 1 FROM runs AS later WHERE later.chain_id = runs.chain_id AND later.position > runs.position
+    );
 
 -- name: newest_first
 -- The order of a search; ties by id.
