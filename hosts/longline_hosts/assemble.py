@@ -1,11 +1,12 @@
 """Configuration + a host's choices → a Runtime."""
 
+import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from longline.errors import NoBackendError, SettingsError
-from longline.plugin_host import InstalledPlugin, installed_plugins
+from longline.errors import NoBackendError, PluginMissingExtraError, SettingsError
+from longline.plugin_host import InstalledPlugin, installed_plugins, requirement_of
 from longline.runtime import Runtime
 from longline.settings import CORE_SECTIONS, PluginSettings, SettingsSection, parse_settings
 from longline_hosts.environment import Configuration, Values, merge
@@ -14,6 +15,13 @@ from longline_hosts.variables import VARIABLES
 
 DISTRIBUTION: Final = "longline"
 """First-party plugins come with it; every other distribution's are third-party."""
+SDK_MODULES: Final[Mapping[str, tuple[str, ...]]] = {
+    "protocol_a2a": ("a2a",),
+    "protocol_mcp": ("mcp", "jsonschema"),
+}
+"""First-party plugins that are left out by default where a package of theirs is not installed → modules of it."""
+_SWITCHES: Final[Mapping[str, str]] = {"protocol_a2a": "disable_a2a", "protocol_mcp": "disable_mcp"}
+"""Plugins that a langgraph.json can switch off → the key of its `http` that does."""
 _CORE: Final = frozenset(section.name for section in CORE_SECTIONS)
 
 
@@ -47,12 +55,13 @@ def choose_plugins(configuration: Configuration, profile: Profile) -> Choice:
         raise configuration.explain(error) from error
     installed = installed_plugins()
     left_out: dict[str, str] = {}
-    wanted = set(settings.enable) if settings.enable is not None else _by_default(configuration, profile, installed)
+    wanted = _by_default(configuration, profile, installed) if settings.enable is None else set(settings.enable)
+    unwanted = dict.fromkeys(settings.disable, "disabled under [plugins]") | _switched_off(configuration)
     for name in sorted({*installed, *settings.disable} - wanted):
-        left_out[name] = _reason(name, settings, configuration, profile)
-    for name in sorted(wanted & set(settings.disable)):
-        left_out[name] = "disabled under [plugins]"
-    return Choice(names=tuple(sorted(wanted - set(settings.disable))), left_out=left_out)
+        left_out[name] = unwanted.get(name) or _reason(name, settings, configuration, profile, installed)
+    for name in sorted(wanted & set(unwanted)):
+        left_out[name] = unwanted[name]
+    return Choice(names=tuple(sorted(wanted - set(unwanted))), left_out=left_out)
 
 
 def assemble(configuration: Configuration, profile: Profile) -> Runtime:
@@ -63,6 +72,9 @@ def assemble(configuration: Configuration, profile: Profile) -> Runtime:
 def assemble_chosen(configuration: Configuration, profile: Profile, names: Iterable[str]) -> Runtime:
     """As `assemble`, with these plugins."""
     chosen = set(names)
+    for name in sorted(chosen):
+        if (missing := _missing(name)) is not None and name in (installed := installed_plugins()):
+            raise PluginMissingExtraError(name, missing, requirement_of(installed[name]))
     try:
         return Runtime(sorted(chosen), chosen_values(configuration, profile, chosen))
     except SettingsError as error:
@@ -83,7 +95,21 @@ def chosen_values(configuration: Configuration, profile: Profile, chosen: Iterab
 
 def _by_default(configuration: Configuration, profile: Profile, installed: Mapping[str, InstalledPlugin]) -> set[str]:
     third_party = {name for name, plugin in installed.items() if plugin.distribution != DISTRIBUTION}
-    return (set(profile.plugins) - _stepping_aside(configuration, profile)) | third_party
+    possible = {name for name in profile.plugins if _missing(name) is None}
+    return (possible - _stepping_aside(configuration, profile)) | third_party
+
+
+def _missing(name: str) -> str | None:
+    """The first module that a plugin needs and this environment has not."""
+    return next((module for module in SDK_MODULES.get(name, ()) if importlib.util.find_spec(module) is None), None)
+
+
+def _switched_off(configuration: Configuration) -> dict[str, str]:
+    """Plugins that `http` of a langgraph.json switches off, and how."""
+    http = configuration.values.get("protocol_langgraph", {}).get("http")
+    if not isinstance(http, Mapping):
+        return {}
+    return {plugin: f"http.{key} is set" for plugin, key in _SWITCHES.items() if http.get(key) is True}
 
 
 def _stepping_aside(configuration: Configuration, profile: Profile) -> set[str]:
@@ -91,11 +117,18 @@ def _stepping_aside(configuration: Configuration, profile: Profile) -> set[str]:
     return {plugin for plugin, graph_id in profile.graph_plugins.items() if graph_id in graphs}
 
 
-def _reason(name: str, settings: PluginSettings, configuration: Configuration, profile: Profile) -> str:
-    if name in settings.disable:
-        return "disabled under [plugins]"
+def _reason(
+    name: str,
+    settings: PluginSettings,
+    configuration: Configuration,
+    profile: Profile,
+    installed: Mapping[str, InstalledPlugin],
+) -> str:
     if settings.enable is not None:
         return "not enabled under [plugins]"
     if name in _stepping_aside(configuration, profile):
         return f"langgraph.json has a graph {profile.graph_plugins[name]!r} of its own"
+    missing = _missing(name)
+    if name in profile.plugins and missing is not None and name in installed:
+        return f"the module {missing!r} is missing; run: pip install '{requirement_of(installed[name])}'"
     return f"not part of `longline {profile.name}` by default"

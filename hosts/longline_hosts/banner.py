@@ -26,6 +26,7 @@ def print_banner(opened: OpenServer, url: str, left_out: Mapping[str, str]) -> N
         ("storage", f"{server.storage_facts.kind}  {server.storage_facts.place}"),
         ("plugins", ", ".join(opened.plugins) or "none"),
         *(("left out", f"{name}: {reason}") for name, reason in left_out.items()),
+        ("serves", _served(opened)),
         *_graph_rows(server.graphs),
         *((("model", _model(server.settings)),) if _AGENT_PLUGIN in opened.plugins else ()),
         *_hints(server.graphs, url),
@@ -58,6 +59,21 @@ def _is_broken(graphs: GraphRegistry, graph_id: str) -> bool:
     except GraphLoadError:
         return True
     return False
+
+
+def _served(opened: OpenServer) -> str:
+    prefix = _mount_prefix(opened)
+    places = [(served.title, prefix + served.path.rstrip("/")) for served in opened.server.protocols()]
+    return ", ".join(f"{title} at {path}" if path else title for title, path in places) or "nothing"
+
+
+def _mount_prefix(opened: OpenServer) -> str:
+    """The path below which everything is."""
+    if "protocol_langgraph" not in opened.plugins:
+        return ""
+    from longline_protocol_langgraph.settings import LangGraphApiSettings  # noqa: PLC0415  # only where it is chosen
+
+    return opened.server.settings.section(LangGraphApiSettings).http.mount_prefix
 
 
 def _graph_rows(graphs: GraphRegistry) -> list[tuple[str, str]]:

@@ -94,12 +94,12 @@ def _langgraph(configuration: Configuration) -> Iterator[Finding]:
 def _assembled(configuration: Configuration) -> Iterator[Finding | Runtime]:
     """What is wrong with plugins and settings; the Runtime if it can be made without the broken plugins."""
     try:
-        names = choose_plugins(configuration, DEV).names
+        choice = choose_plugins(configuration, DEV)
     except LonglineError as error:
         yield from _problems("plugins", error)
         return
     usable = []
-    for name in names:
+    for name in choice.names:
         try:
             PluginHost([name])
         except PluginError as error:
@@ -108,6 +108,9 @@ def _assembled(configuration: Configuration) -> Iterator[Finding | Runtime]:
         else:
             usable.append(name)
     yield Finding("plugins", ", ".join(usable) or "none")
+    for name, reason in choice.left_out.items():
+        if "pip install" in reason:
+            yield Finding("left out", f"{name}: {reason}")
     try:
         yield assemble_chosen(configuration, DEV, usable)
     except LonglineError as error:

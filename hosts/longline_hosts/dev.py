@@ -28,7 +28,9 @@ DEV: Final = Profile(
         "agent_tools",
         "auth_supabase",
         "metrics_prometheus",
+        "protocol_a2a",
         "protocol_langgraph",
+        "protocol_mcp",
         "storage_postgres",
         "storage_sqlite",
         "supabase_sync",
@@ -40,6 +42,7 @@ DEV: Final = Profile(
         "server": {"drain_seconds": 0.3},
         # What a developer tries is on this machine.
         "agent_tools": {"mcp_loopback": True, "rag_loopback": True},
+        "protocol_a2a": {"push_loopback": True},
     },
 )
 

@@ -28,7 +28,9 @@ def state_of(plugin: InstalledPlugin, choice: Choice) -> str:
     """Chosen or not, and what it lacks."""
     lacking = missing_packages(plugin)
     state = "chosen" if plugin.name in choice.names else f"off: {choice.left_out.get(plugin.name, 'not chosen')}"
-    return f"{state}; missing {', '.join(lacking)}, {missing_extra(plugin.name)}" if lacking else state
+    if not lacking or "pip install" in state:
+        return state
+    return f"{state}; missing {', '.join(lacking)}, {missing_extra(plugin.name)}"
 
 
 def missing_extra(name: str) -> str:

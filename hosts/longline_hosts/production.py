@@ -24,12 +24,18 @@ logger = logging.getLogger(__name__)
 PRODUCTION: Final = Profile(
     name="serve",
     plugins=(
-        "agent_tools", "auth_supabase", "metrics_prometheus", "protocol_langgraph", "storage_postgres",
-        "storage_sqlite", "supabase_sync", "webhooks",
+        "agent_tools", "auth_supabase", "metrics_prometheus", "protocol_a2a", "protocol_langgraph", "protocol_mcp",
+        "storage_postgres", "storage_sqlite", "supabase_sync", "webhooks",
     ),
     graph_plugins={"agent_tools": "agent"},
-    # Most runs end within it, and with the closing it fits into the 30 seconds that orchestrators give.
-    defaults={"server": {"drain_seconds": 20.0}},
+    defaults={
+        # Most runs end within it, and with the closing it fits into the 30 seconds that orchestrators give.
+        "server": {"drain_seconds": 20.0},
+        # Such a server stays: its first run need not wait for what every later one finds there.
+        "agent_tools": {"preload": True},
+        "protocol_a2a": {"preload": True},
+        "protocol_mcp": {"preload": True},
+    },
 )  # fmt: skip
 _MOST_BY_DEFAULT: Final = 4
 """Workers where nobody says how many: each has connections of its own, of which a Postgres by default takes 100."""

@@ -17,6 +17,7 @@ from typing import Final
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config
 
+from longline.asgi.respond import json_response
 from longline.asgi.types import ASGIApp, Message, Receive, Scope, Send
 from longline.runtime import OpenServer, Runtime
 from longline.settings import ServerSettings
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 _BACKLOG: Final = 1024
 _LAST_WORDS_SECONDS: Final = 0.3
 """What streams get after their runs have ended to send the last events."""
+_STOPPING: Final = json_response(
+    503, {"error": {"code": "unavailable", "message": "the server is stopping"}}, [(b"retry-after", b"1")]
+)
 CLOSE_SECONDS: Final = 10.0
 """What closing may take after the drain: storage, plugins. Then the process leaves."""
 _HANG_UP_SECONDS: Final = 2.0
@@ -213,7 +217,8 @@ class _Requests:
     """The app, knowing which requests are being answered, so that those that never end by themselves can be ended.
 
     An answer that is broken off has no last chunk: to the clients of streams a complete answer would mean that the run,
-    or the thread, has ended, and they would not ask the next server for the rest. A WebSocket is closed with 1012."""
+    or the thread, has ended, and they would not ask the next server for the rest. One that has not begun is a
+    503: come again. A WebSocket is closed with 1012."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -233,9 +238,25 @@ class _Requests:
             if scope["type"] == "websocket":
                 await self._converse(scope, receive, send)
             else:
-                await self._app(scope, receive, send)
+                await self._answer(scope, receive, send)
         finally:
             self._tasks.discard(task)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        has_begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except asyncio.CancelledError:
+            if self._is_ending and not has_begun:
+                async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                    await _STOPPING(scope, receive, send)
+            raise
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_open = False

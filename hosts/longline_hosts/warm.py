@@ -11,7 +11,8 @@ logger = logging.getLogger(__name__)
 for _name in (
     "langgraph.pregel", "langgraph.graph", "langgraph.prebuilt", "langchain_core.messages", "langgraph_sdk.runtime",
     "langgraph.checkpoint.sqlite.aio", "longline_hosts.dev", "longline_hosts.production", "longline_storage_sqlite",
-    "longline_protocol_langgraph", "longline_agent_tools", "uvloop", "rich.console", "rich.markup",
+    "longline_protocol_a2a", "longline_protocol_langgraph", "longline_protocol_mcp", "longline_agent_tools", "uvloop",
+    "rich.console", "rich.markup",
 ):  # fmt: skip
     try:
         importlib.import_module(_name)

@@ -1,4 +1,4 @@
-"""Node and the packages of `js/package.json`, installed once a machine into the temporary folder.
+"""Node and the packages of a `package.json`, installed once a machine into the temporary folder.
 
 Skips the test with a reason where Node, npm or the network is missing; fails instead where the variable `CI` is set.
 """
@@ -18,11 +18,12 @@ SCRIPTS = Path(__file__).with_name("js")
 _INSTALL_SECONDS = 110
 
 
-def installed_packages() -> Path:
-    """A folder with `node_modules`. Workers that ask at the same time wait for the first of them."""
+def installed_packages(scripts: Path = SCRIPTS) -> Path:
+    """A folder with `node_modules`, for the `package.json` of another. Workers that ask at the same time wait for the
+    first of them."""
     if shutil.which("node") is None:
         give_up("Node.js is not installed")
-    package = (SCRIPTS / "package.json").read_bytes()
+    package = (scripts / "package.json").read_bytes()
     mark = hashlib.sha256(package).hexdigest()[:12]
     home = Path(tempfile.gettempdir(), f"longline-js-{mark}-{os.getuid() if hasattr(os, 'getuid') else 0}")
     home.mkdir(mode=0o700, exist_ok=True)
@@ -30,12 +31,12 @@ def installed_packages() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "complete").exists():
             (home / "package.json").write_bytes(package)
-            _install(home)
+            _install(home, scripts.name)
             (home / "complete").touch()
     return home
 
 
-def _install(home: Path) -> None:
+def _install(home: Path, name: str) -> None:
     npm = shutil.which("npm")
     if npm is None:
         give_up("npm is not installed")
@@ -50,13 +51,13 @@ def _install(home: Path) -> None:
             timeout=_INSTALL_SECONDS,
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        give_up(f"npm cannot install {SCRIPTS.name}/package.json: {str(error.stderr or error)[-500:]}")
+        give_up(f"npm cannot install {name}/package.json: {str(error.stderr or error)[-500:]}")
 
 
-def copied_scripts(home: Path) -> Path:
+def copied_scripts(home: Path, scripts: Path = SCRIPTS) -> Path:
     """Our scripts in a folder of their own below the packages, where Node finds these."""
     folder = Path(tempfile.mkdtemp(prefix="scripts-", dir=home))
-    shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
+    shutil.copytree(scripts, folder, dirs_exist_ok=True)
     return folder
 
 

@@ -21,8 +21,8 @@ from longline_auth_supabase.verify import Verifier
 
 
 class SupabaseAuthenticator:
-    """See OrganizationAuthenticator, RenewingAuthenticator. Tokens of other issuers, and what is no token, are left to
-    others."""
+    """See OrganizationAuthenticator, RenewingAuthenticator, IssuedAuthenticator. Tokens of other issuers, and what is
+    no token, are left to others."""
 
     name = "auth_supabase"
 
@@ -45,6 +45,11 @@ class SupabaseAuthenticator:
         self._verifier = verifier
         self._membership = membership
         self._service_keys = service_keys
+
+    @property
+    def issuer(self) -> str:
+        """See IssuedAuthenticator."""
+        return self._settings.expected_issuer
 
     @property
     def knows_organizations(self) -> bool:

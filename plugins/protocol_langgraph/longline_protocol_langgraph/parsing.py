@@ -7,10 +7,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from longline.asgi.json_shape import count_texts, count_values, is_deeper, structure_of
 from longline.models.json import JsonValue
 from longline.threads import in_thread
 from longline_protocol_langgraph.errors import InvalidBodyError, InvalidJsonError, TooManyValuesError, shown
-from longline_protocol_langgraph.json_shape import count_texts, count_values, is_deeper, structure_of
 
 T = TypeVar("T")
 

@@ -27,6 +27,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "no_runs_to_cancel": 404,
     "already_exists": 409,
     "thread_busy": 409,
+    "chain_moved_on": 409,
     "body_too_large": 413,
     "too_many_values": 413,
     "invalid_schedule": 422,

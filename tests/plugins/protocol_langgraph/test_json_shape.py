@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from longline.asgi.json_shape import count_texts, count_values, is_deeper, structure_of
 from longline_protocol_langgraph.errors import TooManyValuesError
-from longline_protocol_langgraph.json_shape import count_texts, count_values, is_deeper, structure_of
 from longline_protocol_langgraph.parsing import MAX_VALUES, parse_json
 
 TEXTS = st.text(alphabet='[]{},:"\\/ab\n', max_size=8)

@@ -27,6 +27,7 @@ from longline_protocol_langgraph.statuses import STATUSES, detail_of, headers_of
 INSIDE = {
     "internal", "lease_lost", "too_many_attempts", "slow_subscriber", "storage_in_use", "schema_too_new",
     "bad_settings", "bad_plugin", "graph_exit", "version_conflict", "unknown_collection", "cron_behind",
+    "call_failed", "caller_cannot",
 }  # fmt: skip
 """Codes that no request is answered with: they end a run or a stream, or stop the start."""
 

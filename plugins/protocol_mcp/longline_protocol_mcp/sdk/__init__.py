@@ -1,0 +1,1 @@
+"""Everything that knows the SDK. Nothing outside of this package imports it."""
