@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-LONGLINE = Path(sys.executable).with_name("longline")
+from tests.forked import LONGLINE, start
+
 _START_SECONDS = 40
 
 
@@ -38,17 +37,10 @@ class ServerProcess:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / f"server-{self.port}-{time.monotonic_ns()}.log"
-        command = [str(program), "dev", "--port", str(self.port), "--no-reload", *arguments]
+        command = ["dev", "--port", str(self.port), "--no-reload", *arguments]
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("LONGLINE_", "OPENAI_", "DATABASE_"))}
         with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                cwd=folder,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**clean, **(env or {})},
-                start_new_session=True,
-            )
+            self.process = start(command, folder=folder, env={**clean, **(env or {})}, output=log, program=program)
 
     @property
     def output(self) -> str:

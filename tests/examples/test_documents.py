@@ -1,11 +1,13 @@
 """What the documents print is tried: files are written, servers started, calls made, links followed."""
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.examples.environment import ROOT, call
@@ -16,6 +18,7 @@ _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTAL
 _LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _URL = "http://127.0.0.1:2024"
+_A2A = {"content-type": "application/json", "a2a-version": "1.0"}
 _SECTIONS = {"Added", "Changed", "Fixed", "Removed"}
 
 
@@ -53,6 +56,18 @@ def run_python(block: Block, server: ServerProcess) -> str:
     return done.stdout
 
 
+def run_bash(block: Block, server: ServerProcess) -> str:
+    """What a command of a document prints, with this server in place of the one on the usual port. Skips the test
+    where a program that it names is missing."""
+    missing = [name for name in ("bash", "curl") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"there is no {missing[0]} here")
+    assert _URL in block.text
+    done = call(["bash", "-ec", block.text.replace(_URL, server.url)], cwd=server.folder)
+    assert done.returncode == 0, f"{block.text}\n{done.stderr}"
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """`longline dev` in a folder with the files of docs/start.md."""
@@ -78,6 +93,30 @@ def test_every_program_of_the_start_page_runs_and_prints_what_stands_below_it(st
 def test_the_graph_of_the_start_page_answers(start: ServerProcess) -> None:
     said = call([str(LONGLINE), "run", "echo", "Hello"], cwd=start.folder)
     assert (said.returncode, said.stdout) == (0, "You said: Hello\n")
+
+
+@pytest.mark.parametrize(("document", "count"), [("docs/mcp.md", 2), ("docs/a2a.md", 1)])
+def test_every_client_on_the_page_of_a_protocol_gets_the_answer(
+    start: ServerProcess, document: str, count: int
+) -> None:
+    printed = [run_python(block, start) for block in blocks(document, "python")]
+    assert len(printed) == count
+    assert all("The tool calculate answered: 4." in one for one in printed)
+
+
+def test_the_first_calls_by_hand_get_the_answer(start: ServerProcess) -> None:
+    (line,) = blocks("docs/a2a.md", "bash")
+    assert "The tool calculate answered: 4." in run_bash(line, start)
+    assert "The tool calculate answered: 4." in run_bash(blocks("docs/start.md", "bash")[2], start)
+
+
+def test_the_push_notifications_page_shows_a_request_that_is_taken(start: ServerProcess) -> None:
+    (shown,) = blocks("docs/push_notifications.md", "json")
+    told = httpx.post(f"{start.url}/a2a/echo", content=shown.text, headers=_A2A, timeout=30).json()
+    task_id = told["result"]["task"]["id"]
+    asked = {"jsonrpc": "2.0", "id": 2, "method": "ListTaskPushNotificationConfigs", "params": {"taskId": task_id}}
+    kept = httpx.post(f"{start.url}/a2a/echo", json=asked, headers=_A2A, timeout=30).json()["result"]["configs"]
+    assert [one["url"] for one in kept] == ["https://client.example.com/a2a"]
 
 
 def test_the_plugin_of_the_plugins_page_passes_the_contract_that_it_shows(tmp_path: Path) -> None:

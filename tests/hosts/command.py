@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,46 +12,37 @@ from pathlib import Path
 
 import httpx
 
-LONGLINE = Path(sys.executable).with_name("longline")
+from tests.forked import HIDDEN, LONGLINE, finish, start
+
 SECONDS = 40.0
 
 
 def clean_environment(env: dict[str, str] | None = None) -> dict[str, str]:
-    hidden = ("LONGLINE_", "OPENAI_", "DATABASE_", "COV_", "FORCE_COLOR")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    return {**clean, "COLUMNS": "200", **(env or {})}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
+    # What is imported behind a start would take the processor away from other tests.
+    preloads = {f"LONGLINE_{name}__PRELOAD": "false" for name in ("AGENT_TOOLS", "PROTOCOL_A2A", "PROTOCOL_MCP")}
+    return {**clean, "COLUMNS": "200", **preloads, **(env or {})}
 
 
 def longline(
-    folder: Path, *arguments: str, env: dict[str, str] | None = None, seconds: float = SECONDS
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, seconds: float = SECONDS, afresh: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """What the command does, to its end."""
-    return subprocess.run(
-        [str(LONGLINE), *arguments],
-        cwd=folder,
-        env=clean_environment(env),
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        stdin=subprocess.DEVNULL,
-    )
+    """What the command does, to its end. `afresh`: with imports of its own."""
+    return finish(arguments, folder=folder, env=clean_environment(env), seconds=seconds, afresh=afresh)
 
 
 class Command:
     """A command that is running."""
 
     def __init__(
-        self, folder: Path, *arguments: str, env: dict[str, str] | None = None, program: Path = LONGLINE
+        self,
+        folder: Path,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        program: Path = LONGLINE,
+        afresh: bool = False,
     ) -> None:
-        self.process = subprocess.Popen(
-            [str(program), *arguments],
-            cwd=folder,
-            env=clean_environment(env),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self.process = start(arguments, folder=folder, env=clean_environment(env), program=program, afresh=afresh)
         self.output = ""
         self._changed = threading.Condition()
         self._is_over = False
@@ -112,9 +102,11 @@ class Command:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[Command]:
+def running(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, afresh: bool = False
+) -> Iterator[Command]:
     """A command that does not outlive the test."""
-    command = Command(folder, *arguments, env=env)
+    command = Command(folder, *arguments, env=env, afresh=afresh)
     try:
         yield command
     finally:

@@ -53,8 +53,8 @@ def test_third_party_plugins_are_chosen_by_installing_them(tmp_path: Path) -> No
     assert row.split() == ["pond", "1.2.3", "longline-pond", "chosen"]
     with running(tmp_path, "dev", "--port", "0", "--no-reload", env={"PYTHONPATH": str(site)}) as server:
         server.wait_for(
-            r"plugins +agent_tools, auth_supabase, metrics_prometheus, pond, protocol_langgraph, "
-            "storage_postgres, storage_sqlite, supabase_sync, webhooks"
+            r"plugins +agent_tools, auth_supabase, metrics_prometheus, pond, protocol_a2a, protocol_langgraph, "
+            "protocol_mcp, storage_postgres, storage_sqlite, supabase_sync, webhooks"
         )
 
 

@@ -24,6 +24,8 @@ def test_it_starts_in_an_empty_folder_and_tells_what_it_serves(tmp_path: Path) -
         assert f"SQLite  {tmp_path / DATABASE}" in server.output
         assert f"plugins   {', '.join(sorted(DEV.plugins))}" in server.output
         assert "agent ← plugin agent_tools" in server.output
+        assert "Agent2Agent (A2A) at /a2a" in server.output
+        assert "Model Context Protocol at /mcp" in server.output
         assert "model     demo:" in server.output
         assert f'get_sync_client(url="{server.url}").runs.wait(None, "agent"' in server.output
         answer = ask(server.url, "agent", {"messages": [{"role": "user", "content": "What is 2 + 2?"}]})

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.hosts.command import Command, ask, serving
 from tests.hosts.conftest import SAYS, Project
@@ -63,25 +62,23 @@ def test_a_changed_graph_answers_anew_and_its_threads_are_there(project: Project
         assert server.stop() == 0
 
 
-@pytest.mark.parametrize("name", ["langgraph.json", "longline.toml", ".env", "new/deep/module.py"])
-def test_files_of_the_configuration_and_new_modules_count(project: Project, name: str) -> None:
+def test_files_of_the_configuration_and_new_modules_count(project: Project) -> None:
     text = SAYS + "import os\ngraph = says(os.environ.get('WORD', 'none')).compile()"
     folder = project({"g": "./g.py:graph"}, {"g.py": text, "longline.toml": "", ".env": "WORD=one\n", "new/x.txt": ""})
     changed = {
-        "langgraph.json": json.dumps({"graphs": {"g": "./g.py:graph", "h": "./g.py:graph"}}),
-        "longline.toml": "[server]\nruns = 3\n",
-        ".env": "WORD=two\n",
-        "new/deep/module.py": "x = 1\n",
+        "longline.toml": ("[server]\nruns = 3\n", "g", "one"),
+        "langgraph.json": (json.dumps({"graphs": {"g": "./g.py:graph", "h": "./g.py:graph"}}), "h", "one"),
+        ".env": ("WORD=two\n", "g", "two"),
+        "new/deep/module.py": ("x = 1\n", "h", "two"),
     }
     with serving(folder) as server:
         assert ask(server.url, "g") == {"said": "one"}
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(changed[name])
-        _restarted(server, 1)
-        assert ask(server.url, "g") == {"said": "two" if name == ".env" else "one"}
-        if name == "langgraph.json":
-            assert ask(server.url, "h") == {"said": "one"}
+        for times, (name, (content, graph_id, said)) in enumerate(changed.items(), 1):
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content)
+            _restarted(server, times)
+            assert ask(server.url, graph_id) == {"said": said}
 
 
 def test_nobody_is_turned_away_during_a_restart(project: Project) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from longline.errors import (
     BodyTooLargeError,
     ForbiddenError,
+    GraphLoadError,
     IdentityAwayError,
     LonglineError,
     NotFoundError,
@@ -228,6 +229,8 @@ def face_of(error: LonglineError) -> Face:
 
 def message_of(error: LonglineError) -> str:
     """What callers are told. What went wrong inside the server stays inside."""
+    if isinstance(error, GraphLoadError):  # it names files
+        return "the agent's graph cannot be loaded; the server's log says why"
     face = face_of(error)
     if face is _FAULT:
         return "Internal error"

@@ -25,7 +25,9 @@ T = TypeVar("T")
 _MOST_PAGES: Final = 10_000
 _WAIT_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 1.0
-"""How often a task that waits for an answer is looked at: a cancel of it is no event on its thread."""
+_MOST_LOOK_SECONDS: Final = 5.0
+"""How often a task that waits for an answer is looked at, at first and in the end: a cancel of it is no event on its
+thread, and many may follow tasks that nobody answers."""
 
 
 class TaskStreams:
@@ -97,12 +99,14 @@ class TaskStreams:
         """The task once it has gone on from its head, with the run after that as its newest, or once it is over."""
         follow = self._server.thread_streams.follow(call.principal, chain.head.thread_id)
         with await _found(chain.task_id, follow) as happening:
+            patience = _LOOK_SECONDS
             while True:
                 head = await self._tasks.head_of(call, chain)
                 if head.run_id != chain.head.run_id or is_over(head):
                     found = await self._tasks.find(call, chain.task_id)
                     return found.until(found.after(chain.head.run_id))
-                await happening.read(_LOOK_SECONDS)
+                await happening.read(patience)
+                patience = min(1.5 * patience, _MOST_LOOK_SECONDS)
 
     async def _join(self, call: Call, thread_id: str, run_id: str, *, only_end: bool = False) -> RunReader:
         after = None if only_end else BEGINNING

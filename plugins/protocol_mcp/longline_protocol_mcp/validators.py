@@ -23,12 +23,19 @@ T = TypeVar("T")
 
 async def look_at(arguments: JsonObject, look: Callable[[JsonObject], T]) -> T:
     """What `look` returns or raises: beside the event loop where the arguments are many."""
-    return await in_thread(look, arguments) if len(orjson.dumps(arguments)) > _SMALL else look(arguments)
+    return await in_thread(look, arguments) if _is_large(arguments) else look(arguments)
 
 
 def validator_of(schema: JsonObject) -> Draft202012Validator:
     """A validator in the dialect that the schema names, 2020-12 if it names none. References lead to nowhere else."""
     return _kind_of(validator_for(schema, default=Draft202012Validator))(schema, registry=_NOTHING_ELSEWHERE)
+
+
+def _is_large(arguments: JsonObject) -> bool:
+    try:
+        return len(orjson.dumps(arguments)) > _SMALL
+    except TypeError:  # a number beyond 64 bits, a text that is no Unicode: refused at once
+        return False
 
 
 @lru_cache(maxsize=16)  # there are seven dialects

@@ -1,6 +1,9 @@
 """What registered tools answer beyond JSON reaches models as text, as media, or in words."""
 
+import asyncio
 import base64
+import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ from tests.plugins.agent_tools.conftest import ask, load_agent, tool_of
 
 from longline.errors import CallerCannotError
 from longline.models.json import JsonObject
+from longline.tools.caller import Caller
 from longline.tools.content import Audio, Block, File, Image, Link, Text, ToolAnswer, ToolResult
 from longline.tools.tool import ToolContext
 from longline_agent_tools.tool_results import readable
@@ -62,6 +66,9 @@ def test_with_media_models_get_content_blocks() -> None:
         (ToolResult((Text("said"),), structured={"a": 1}), "said"),
         (ToolResult((Text("a"), Text("b"))), "a\nb"),
         (ToolResult(), ""),
+        ("half \ud800", "half ?"),
+        ({"a": "\udfff"}, '{"a": "?"}'),
+        (ToolResult((Text("half \ud800"),)), "half ?"),
     ],
 )
 @pytest.mark.parametrize("with_media", [True, False])
@@ -83,6 +90,22 @@ async def test_an_error_is_an_answer_of_status_error() -> None:
     assert (told.status, told.content) == ("error", "no such city")
     silent = await _result(ToolResult(is_error=True))
     assert (silent.status, silent.content) == ("error", "the tool failed and did not say why")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("with_media", [True, False])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ToolResult(structured={"at": datetime(2026, 1, 2, tzinfo=UTC)}),  # type: ignore[dict-item]  # what a plugin gets wrong
+        ToolResult(("no block",)),  # type: ignore[arg-type]
+        ToolResult(("no block",), is_error=True),  # type: ignore[arg-type]
+        {"a": {1, 2}},
+    ],
+)
+async def test_an_answer_that_nobody_can_read_ends_no_run(answer: ToolAnswer, with_media: bool) -> None:
+    told = await _result(answer, mcp_media=with_media)
+    assert (told.status, told.content) == ("error", "the tool failed: TypeError")
 
 
 @pytest.mark.anyio
@@ -108,3 +131,40 @@ async def test_what_a_tool_says_on_the_way_is_in_the_stream_of_custom_events() -
         {"type": "tool_progress", "tool": "probe", "done": 1, "total": 2, "message": "half"},
         {"type": "tool_log", "tool": "probe", "level": "info", "data": {"a": 1}, "logger": "probe.log"},
     ]
+
+
+@pytest.mark.anyio
+async def test_a_tool_may_tell_from_another_thread_and_after_its_end() -> None:
+    kept: list[Caller] = []
+
+    async def run(arguments: JsonObject, context: ToolContext) -> ToolAnswer:
+        kept.append(context.caller)
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+
+        def tell() -> None:
+            asyncio.run_coroutine_threadsafe(context.caller.progress(1), loop).add_done_callback(
+                lambda _: loop.call_soon_threadsafe(told.set)
+            )
+
+        threading.Thread(target=tell).start()
+        await told.wait()
+        return "done"
+
+    agent = await load_agent(tool_of("probe", run))()
+    told = [event["done"] async for event in agent.astream(ask("call probe"), stream_mode="custom")]
+    assert told == [1]
+    await kept[0].progress(2)
+    await kept[0].log("info", "too late")
+
+
+@pytest.mark.anyio
+async def test_what_no_stream_can_show_is_left_out_and_ends_no_run() -> None:
+    async def run(arguments: JsonObject, context: ToolContext) -> ToolAnswer:
+        for odd in ("half \ud800", {"a": 10**400}, {"a": [object()]}):
+            await context.caller.log("info", odd)  # type: ignore[arg-type]  # what a plugin gets wrong
+        await context.caller.log("info", "at last")
+        return "done"
+
+    agent = await load_agent(tool_of("probe", run))()
+    told = [event["data"] async for event in agent.astream(ask("call probe"), stream_mode="custom")]
+    assert told == ["at last"]

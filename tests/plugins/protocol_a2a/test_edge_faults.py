@@ -4,10 +4,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.plugins.protocol_a2a.edge import CARD, NEW, call, serve_agents
+from tests.plugins.protocol_a2a.edge import CARD, NEW, call, message, serve_agents
+from tests.plugins.protocol_langgraph.graphs import chat
 
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.errors import GraphLoadError, IdentityAwayError, LonglineError, SourceAwayError, StorageAwayError
+from longline.graphs.definition import GraphDefinition
 from longline.testing.protocol_client import ask
 from longline_protocol_a2a import app, card_app
 from longline_protocol_a2a.lazy import LazyApp
@@ -22,7 +24,7 @@ SECRET = "/srv/secret.db"
     [
         (StorageAwayError(SECRET), 503, "the server cannot answer just now"),
         (SourceAwayError("supabase", SECRET), 503, "the server cannot answer just now"),
-        (GraphLoadError("chat", SECRET, "boom"), 500, "Internal error"),
+        (GraphLoadError("chat", SECRET, "boom"), 500, "the agent's graph cannot be loaded; the server's log says why"),
         (RuntimeError(SECRET), 500, "Internal error"),
     ],
 )
@@ -49,6 +51,23 @@ async def test_faults_are_told_without_their_reason(
         assert not any(SECRET in one.text for one in answers)
         monkeypatch.undo()
         assert (await http.get(CARD)).status_code == 200
+
+
+async def test_an_agent_whose_graph_is_broken_says_so_and_the_others_go_on(tmp_path: Path) -> None:
+    def fails() -> object:
+        raise ImportError(SECRET)
+
+    broken_graph = GraphDefinition(graph_id="broken", origin="here", load=fails)
+    async with serve_agents(tmp_path, graphs={"broken": broken_graph, "chat": chat()}) as (_, http):
+        said = {"message": message()}
+        told = (await http.post("/a2a/broken", json=call("message/send", said))).json()["error"]
+        assert (told["code"], told["message"]) == (
+            -32603,
+            "the agent's graph cannot be loaded; the server's log says why",
+        )
+        assert (await http.get("/a2a/broken")).json()["name"] == "broken"
+        answered = (await http.post("/a2a/chat", json=call("message/send", said))).json()["result"]
+        assert answered["status"]["state"] == "completed"
 
 
 async def test_credentials_that_nobody_can_check_now_are_answered_503() -> None:

@@ -131,7 +131,7 @@ class Sessions:
         if not idle:
             raise RefusedError(503, "too many open sessions")  # once
         self._census.displaced += 1
-        await self.end(min(idle, key=lambda one: one.used_at))
+        await self.end(min(idle, key=lambda one: (one.traffic.is_busy, one.used_at)))
 
     def _count(self) -> None:
         self._census.open = len(self._open)

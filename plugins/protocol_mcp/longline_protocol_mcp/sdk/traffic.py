@@ -10,6 +10,11 @@ class Traffic:
         self._working: set[str] = set()
         self._asked: set[str] = set()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any request of the client is not answered yet: it may have gone, and come back for the answer."""
+        return bool(self._working)
+
     def is_working(self, request_id: RequestId) -> bool:
         """Whether a request of the client with this id is not answered yet."""
         return str(request_id) in self._working

@@ -66,6 +66,23 @@ async def test_a_call_that_is_still_going_on_is_followed_to_its_end(
     assert all(found[-1]["result"]["structuredContent"]["steps"][0] == "before" for found in both)
 
 
+async def test_a_session_that_works_for_a_client_who_will_come_back_is_not_the_first_to_go(
+    serve: Serve, gate: Gate
+) -> None:
+    async with serve({"protocol_mcp": {"max_sessions": 2}}) as served, httpx.AsyncClient(base_url=served.url) as http:
+        raw = Raw(http)
+        session = await raw.open()
+        async with http.stream("POST", "/mcp", json=call("gated"), headers=raw.headers(session)) as first:
+            seen = await Events(first).until_id()
+        await asyncio.wait_for(gate.reached.wait(), 20)
+        idle = await raw.open()
+        await raw.open()
+        assert (await raw.post(request("ping"), idle)).status_code == 404
+        gate.opened.set()
+        async with asyncio.timeout(20):
+            assert (await read(http, raw, session, seen))[-1]["id"] == 1
+
+
 @pytest.mark.parametrize("event_id", ["0", "999", "-1", "x" * 1000, "1; drop", "²"])
 async def test_an_event_that_never_was_gives_nothing(
     http: httpx.AsyncClient, raw: Raw, session: str, event_id: str

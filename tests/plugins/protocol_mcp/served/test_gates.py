@@ -13,12 +13,16 @@ PING = request("ping")
 async def test_the_gates_stand_before_every_method_and_session(serve: Serve) -> None:
     async with serve() as client:
         session = await client.open()
-        for headers, status in (({"origin": "http://evil.example"}, 403), ({"host": "evil.example"}, 421)):
+        for headers, status, setting in (
+            ({"origin": "http://evil.example"}, 403, "[protocol_mcp] allowed_origins"),
+            ({"host": "evil.example"}, 421, "[protocol_mcp] allowed_hosts"),
+        ):
             for method in ("GET", "POST", "DELETE"):
                 given = {**client.headers(session), **headers}
                 answer = await client.http.request(method, "/mcp", json=PING, headers=given)
                 assert answer.status_code == status
                 assert list(answer.json()) == ["error"]
+                assert setting in answer.json()["error"]
         assert result(await client.post(PING, session)) == {}
 
 
