@@ -11,7 +11,7 @@ from typing import Final
 from longline.auth.secrets import new_key
 from longline.runtime import OpenServer, Runtime
 from longline.settings import SecretSettings, ServerSettings
-from longline_hosts.assemble import Profile, assemble
+from longline_hosts.assemble import Profile, assemble_chosen, choose_plugins
 from longline_hosts.cores import count_cores
 from longline_hosts.environment import Flags, load_configuration, merge
 from longline_hosts.errors import NoAuthenticatorError, OneOwnerError
@@ -77,9 +77,13 @@ def _assembled(options: ServeOptions, worker: int | None = None, *, key: str = "
     if worker is not None:
         own = {"metrics_prometheus": {"worker": str(worker)}, "secrets": {"key": key}}
         profile = replace(profile, defaults=merge(profile.defaults, own))
-    runtime = assemble(configuration, profile)
+    choice = choose_plugins(configuration, profile)
+    runtime = assemble_chosen(configuration, profile, choice.names)
     if not runtime.authenticators and not options.insecure_no_auth:
         raise NoAuthenticatorError
+    if worker is None:
+        for name, reason in choice.left_out.items():
+            logger.info("plugin left out", extra={"plugin": name, "reason": reason})
     return runtime
 
 

@@ -41,6 +41,6 @@ def _asked_seconds(asked: str | None, now: datetime) -> float:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return max((moment - now).total_seconds(), 0.0) if moment.tzinfo is not None else 0.0

@@ -23,13 +23,20 @@ class RunFinder:
     async def search(self, principal: Principal, query: RunQuery) -> Sequence[Run]:
         """The matching runs, as they are stored. Raises NotFoundError for the query's thread, ForbiddenError."""
         if query.thread_id is None and query.run_ids is not None:
-            found = await self._storage.runs.search(query)
-            return [run for run in found if await self._may_see(principal, run.thread_id)]
+            found = await self._named(principal, query, query.run_ids)
+            return found[query.offset : query.offset + query.limit]
         return await self._storage.runs.search(await self._seen(principal, query))
 
     async def count(self, principal: Principal, query: RunQuery) -> int:
         """How many match. Raises NotFoundError for the query's thread, ForbiddenError."""
+        if query.thread_id is None and query.run_ids is not None:
+            return len(await self._named(principal, replace(query, after=None), query.run_ids))
         return await self._storage.runs.count(await self._seen(principal, query))
+
+    async def _named(self, principal: Principal, query: RunQuery, run_ids: Sequence[str]) -> Sequence[Run]:
+        """All that match of the runs that a query names: those of others take no place on a page."""
+        found = await self._storage.runs.search(replace(query, limit=len(run_ids), offset=0))
+        return [run for run in found if await self._may_see(principal, run.thread_id)]
 
     async def _seen(self, principal: Principal, query: RunQuery) -> RunQuery:
         """The query, as far as the principal may see."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from longline.errors import ChainMovedOnError
+from longline.errors import ChainMovedOnError, NotFoundError
 from longline.ids import new_id
 from longline.models.chains import ChainHead
 from longline.models.filters import AnyOf, Equals, Missing
@@ -72,6 +72,25 @@ class RunChainContract:
         await put(storage, sample_run(first.thread_id, creates_thread=False))
         query = RunQuery(thread_id=first.thread_id, sort_by="position")
         assert (await _ids(storage, query))[2:] == [second.run_id, first.run_id]
+
+    async def test_a_chain_does_not_go_on_where_its_thread_is_gone(self, storage: Storage) -> None:
+        first = await _end(storage, await _first(storage), at=moment(1), verdict="waits")
+        await storage.threads.delete(first.thread_id)
+        head = ChainHead(run_id=first.run_id, verdict="waits")
+        with pytest.raises(ChainMovedOnError):
+            await put(storage, replace(sample_run(first.thread_id), chain_id=first.run_id, follows=head))
+        with pytest.raises(NotFoundError):
+            await storage.threads.get(first.thread_id)
+        assert not await storage.runs.give_up(first.thread_id, head, at=moment(2))
+
+    async def test_ids_that_no_storage_keeps_find_nothing(self, storage: Storage) -> None:
+        odd, run = "a\0b", await _end(storage, await _first(storage), at=moment(1), verdict="waits")
+        for query in (RunQuery(thread_id=odd), RunQuery(chain_id=odd), RunQuery(assistant_id=odd)):
+            assert await _ids(storage, query) == []
+            assert await storage.runs.count(query) == 0
+        for query in (RunQuery(thread_ids=[odd, run.thread_id]), RunQuery(run_ids=[odd, run.run_id])):
+            assert await _ids(storage, query) == [run.run_id]
+        assert not await storage.runs.give_up(odd, ChainHead(run_id=run.run_id, verdict="waits"), at=moment(2))
 
     async def test_what_waits_is_given_up_once_and_only_at_the_head(self, storage: Storage) -> None:
         first = await _end(storage, await _first(storage), at=moment(1), verdict="waits")

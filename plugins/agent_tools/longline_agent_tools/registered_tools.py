@@ -43,6 +43,9 @@ def adapt_tool(tool: Tool, *, with_media: bool = False) -> BaseTool:
         try:
             context = replace(context_of(config), caller=caller_in_run(tool.name))
             result = await tool.run(arguments, context)
+            if not (isinstance(result, ToolResult) and result.is_error):
+                return readable(result, with_media=with_media)
+            told = in_words(result.content)
         except LonglineError as error:
             raise ToolException(str(error)) from error
         except GraphBubbleUp:
@@ -51,9 +54,7 @@ def adapt_tool(tool: Tool, *, with_media: bool = False) -> BaseTool:
             logger.exception("tool failed", extra={"tool": tool.name})
             # Only our own messages are known to be fit for a model, and for whoever reads the thread.
             raise ToolException(f"the tool failed: {type(error).__name__}") from error  # noqa: TRY003  # LangChain's class
-        if isinstance(result, ToolResult) and result.is_error:
-            raise ToolException(in_words(result.content) or "the tool failed and did not say why")
-        return readable(result, with_media=with_media)
+        raise ToolException(told or "the tool failed and did not say why")
 
     return ArgumentsAsOne(
         name=tool.name, description=tool.description, args_schema=tool.schema, coroutine=call, handle_tool_error=True

@@ -1,11 +1,16 @@
 """A run as the caller of a tool: what the tool says goes into the run's stream of custom events."""
 
+import logging
 from collections.abc import Callable
+from contextvars import copy_context
 
 from langgraph.config import get_stream_writer
 
+from longline.encoding import encode
 from longline.models.json import JsonObject, JsonValue
 from longline.tools.caller import SILENT, Answer, Caller, LogLevel, ModelReply, ModelRequest
+
+logger = logging.getLogger(__name__)
 
 Write = Callable[[object], None]
 
@@ -19,12 +24,21 @@ def caller_in_run(tool: str) -> Caller:
 
 
 class RunCaller:
-    """See Caller. `progress` and `log` become custom events that name the tool; nobody can be asked from here: a tool
-    for agents interrupts the run to ask a person."""
+    """See Caller. `progress` and `log` become custom events that name the tool; what is no JSON is left out. Nobody can
+    be asked from here: a tool for agents interrupts the run to ask a person."""
 
     def __init__(self, tool: str, write: Write) -> None:
         self._tool = tool
-        self._write = write
+        self._write_here = write
+        self._context = copy_context()  # by which the writer knows its run, whichever thread or task tells
+
+    def _write(self, event: JsonObject) -> None:
+        try:
+            encode(event)
+        except TypeError as error:  # what the stream cannot show would end the run
+            logger.warning("tool says no JSON", extra={"tool": self._tool, "reason": str(error)})
+        else:
+            self._context.copy().run(self._write_here, event)
 
     @property
     def hears_progress(self) -> bool:

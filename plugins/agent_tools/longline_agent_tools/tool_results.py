@@ -23,7 +23,7 @@ def readable(answer: ToolAnswer, *, with_media: bool) -> str | list[dict[str, An
 
 def in_words(blocks: Iterable[Block]) -> str:
     """All the text, a block a line; what is no text is named."""
-    return "\n".join(_named(block) for block in blocks)
+    return _storable("\n".join(_named(block) for block in blocks))
 
 
 def _is_media(block: Block) -> bool:
@@ -39,7 +39,7 @@ def _block(block: Block) -> dict[str, Any]:
         case File(data=bytes(data)):
             media_type = block.media_type or "application/octet-stream"
             return {"type": "file", "base64": _encoded(data), "mime_type": media_type}
-    return {"type": "text", "text": _named(block)}
+    return {"type": "text", "text": _storable(_named(block))}
 
 
 def _named(block: Block) -> str:
@@ -62,4 +62,9 @@ def _encoded(data: bytes) -> str:
 
 
 def _as_text(result: JsonValue) -> str:
-    return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+    return _storable(result if isinstance(result, str) else json.dumps(result, ensure_ascii=False))
+
+
+def _storable(text: str) -> str:
+    """Half characters, which no state of a run can hold, as `?`."""
+    return text.encode(errors="replace").decode()

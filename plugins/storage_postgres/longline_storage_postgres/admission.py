@@ -70,8 +70,9 @@ async def begin_thread(
     connection: Connection, new: NewRun, *, admit: AdmissionRule, claim: Claim | None
 ) -> Admission | None:
     """Put a run on the queue with a thread of its own, in one statement; None if it does not bring one or the thread is
-    there already: then nothing was done. Raises AlreadyExistsError, and whatever the rule raises."""
-    if new.thread is None:
+    there already, or if it goes on from another run: then nothing was done. Raises AlreadyExistsError, and whatever the
+    rule raises."""
+    if new.thread is None or new.follows is not None:
         return None
     admit(())  # as for any other: a rule may refuse whatever there is
     thread = thread_parameters(new.thread)
@@ -92,11 +93,11 @@ async def begin_thread(
 
 
 async def _lock_thread(connection: Connection, new: NewRun, visible: Filter) -> JsonObject:
-    """The metadata of the thread, which is there. Raises NotFoundError; SerializationFailure if it was there until a
-    moment ago."""
+    """The metadata of the thread, which is there. Raises NotFoundError; ChainMovedOnError if the run was to go on there;
+    SerializationFailure if it was there until a moment ago."""
     row = await (await connection.execute(_SQL["lock_thread"], {"thread_id": new.thread_id})).fetchone()
     if row is None and new.thread is not None:
-        raise pg.SerializationFailure
+        raise pg.SerializationFailure if new.follows is None else ChainMovedOnError(new.follows.run_id)
     known = {} if row is None else decode_object(row["metadata"])
     if row is None or not matches(visible, known):
         raise NotFoundError("thread", new.thread_id)

@@ -28,6 +28,7 @@ def test_pauses_double_up_to_the_longest_and_half_of_each_is_left_to_chance() ->
         ("7", 7.0), ("0", 1.0), (" 9 ", 9.0), ("99999999999999", 100.0), ("-5", 1.0), ("x", 1.0), ("", 1.0),
         ("Fri, 02 Jan 2026 03:04:35 GMT", 30.0), ("Fri, 02 Jan 2026 03:00:00 GMT", 1.0),
         ("Fri, 02 Jan 2099 03:00:00 GMT", 100.0), ("Fri, 02 Jan 2026 03:04:35", 1.0), ("²", 1.0),
+        ("Fri, 02 Jan 99999999999 03:04:35 GMT", 1.0), ("Fri, 02 Jan 2026 03:04:35 +99999999999999", 1.0),
     ],
 )  # fmt: skip
 def test_a_receiver_that_says_when_is_asked_then_within_bounds(asked: str, seconds: float) -> None:

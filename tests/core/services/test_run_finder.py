@@ -1,5 +1,7 @@
 """Runs are found over threads, and nobody finds those of another; chains go on, and are given up."""
 
+from dataclasses import replace
+
 import pytest
 from tests.core import sample_graphs as graphs
 from tests.core.conftest import OpenServer
@@ -38,6 +40,17 @@ async def test_runs_are_found_over_threads_by_who_may_see_them(open_server: Open
             with pytest.raises(NotFoundError):
                 await server.runs.count(principal, RunQuery(thread_id=other.thread_id))
         assert await server.runs.count(SYSTEM, RunQuery()) == 2
+
+
+async def test_runs_of_others_take_no_place_among_those_that_are_named(open_server: OpenServer) -> None:
+    async with open_server({"g": graphs.steps("a")}) as server:
+        owns = [await _chained(server), await _chained(server)]
+        others = [await _chained(server, BOB) for _ in range(3)]
+        named = RunQuery(run_ids=[run.run_id for run in (*owns, *others)], sort_by="position", limit=1)
+        assert await server.runs.search(ANN, named) == [owns[1]]
+        assert await server.runs.search(ANN, replace(named, offset=1)) == [owns[0]]
+        assert await server.runs.count(ANN, named) == 2
+        assert await server.runs.search(ANN, RunQuery(run_ids=[])) == []
 
 
 class Searching:
