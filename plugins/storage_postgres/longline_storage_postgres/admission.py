@@ -93,8 +93,8 @@ async def begin_thread(
 
 
 async def _lock_thread(connection: Connection, new: NewRun, visible: Filter) -> JsonObject:
-    """The metadata of the thread, which is there. Raises NotFoundError; ChainMovedOnError if the run was to go on there;
-    SerializationFailure if it was there until a moment ago."""
+    """The metadata of the thread, which is there. Raises NotFoundError; ChainMovedOnError if the run was to go on
+    there; SerializationFailure if it was there until a moment ago."""
     row = await (await connection.execute(_SQL["lock_thread"], {"thread_id": new.thread_id})).fetchone()
     if row is None and new.thread is not None:
         raise pg.SerializationFailure if new.follows is None else ChainMovedOnError(new.follows.run_id)
