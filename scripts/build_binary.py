@@ -1,6 +1,7 @@
 """Build `longline` as one file that needs no Python: `python scripts/build_binary.py [FOLDER]` (dist/ by default).
 
-It serves with SQLite, the LangGraph Server API and the built-in agent. A folder `plugins` beside the binary is put on
+It serves with SQLite, the LangGraph Server API and the built-in agent, and whatever of the extras is installed where it
+is built: A2A, MCP, Postgres, Supabase. A folder `plugins` beside the binary is put on
 its path: `pip install --target plugins --no-deps PACKAGE` adds a third-party plugin.
 """
 
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from importlib.metadata import entry_points
+from importlib.metadata import distributions, entry_points, requires
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def build(folder: Path) -> Path:
             sys.executable, "-m", "PyInstaller", "--onefile", "--noconfirm", "--log-level", "WARN",
             "--name", "longline", "--distpath", str(folder), "--workpath", work, "--specpath", work,
             "--recursive-copy-metadata", DISTRIBUTION,
+            *_each("--copy-metadata", _extras()),
             *_each("--collect-submodules", ["longline", "longline_hosts", *_plugins(), *WHOLE, *packages]),
             *_each("--collect-data", _plugins()),
             *_each("--hidden-import", modules),
@@ -101,6 +103,13 @@ def _plugins() -> list[str]:
     """The packages of the first-party plugins."""
     points = entry_points(group=DISTRIBUTION)
     return sorted({p.value for p in points if p.dist is not None and p.dist.name == DISTRIBUTION})
+
+
+def _extras() -> list[str]:
+    """The distributions that the plugins' extras name, as far as they are here: `longline plugins` looks for them."""
+    named = {re.split(r"[^\w.-]", line, maxsplit=1)[0] for line in requires(DISTRIBUTION) or ()}
+    here = {distribution.name.lower().replace("_", "-") for distribution in distributions()}
+    return sorted(named & here)
 
 
 def _standard_library() -> tuple[list[str], list[str]]:

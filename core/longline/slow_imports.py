@@ -19,12 +19,16 @@ def import_langgraph() -> None:
 
 def import_alone(*modules: str) -> None:
     """Import modules that bring parts of LangGraph or LangChain along, while no other thread does such a thing. What
-    was imported here before is not waited for. Raises what importing them raises."""
+    was imported here before is not waited for. Raises what importing them raises, ImportError where that is
+    SystemExit: no package ends the server."""
     if _imported.issuperset(modules) and sys.modules.keys() >= {*modules}:
         return
     with _importing:
         for module in modules:
-            importlib.import_module(module)
+            try:
+                importlib.import_module(module)
+            except SystemExit as error:
+                raise ImportError(f"importing {module} ends the process", name=module) from error  # noqa: TRY003  # Python's class
             _imported.add(module)
 
 

@@ -64,6 +64,12 @@ def test_a_file_has_one_content() -> None:
             File(uri="a://b", **content)
 
 
+@pytest.mark.parametrize("uri", ["notes://{page}/{page}", "notes://{1st}"])
+def test_a_template_that_could_never_be_read_is_refused_at_once(uri: str) -> None:
+    with pytest.raises(ValueError, match=r"each variable of 'notes://.*' needs a name of its own"):
+        resource(uri)
+
+
 @pytest.mark.anyio
 async def test_a_prompt_gets_all_its_arguments_and_no_other() -> None:
     seen = []

@@ -67,6 +67,29 @@ def test_an_event_comes_through_while_its_run_goes_on(url: str, replicas: list[R
     assert '"waiting"' in events[-1]
 
 
+@pytest.mark.parametrize("path", ["/a2a/wait", "/a2a/wait/message:stream", "/mcp"])
+def test_a2a_and_mcp_are_not_held_back_either(url: str, replicas: list[Replica], tmp_path: Path, path: str) -> None:
+    said = {"messageId": "1", "role": "ROLE_USER", "parts": [{"text": "hi"}]}
+    bodies = {
+        "/a2a/wait": {"jsonrpc": "2.0", "id": 1, "method": "SendStreamingMessage", "params": {"message": said}},
+        "/a2a/wait/message:stream": {"message": said},
+        "/mcp": {
+            "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": "wait", "arguments": {"message": "hi"}, "_meta": {"progressToken": "p"}},
+        },
+    }  # fmt: skip
+    headers = {"a2a-version": "1.0", "accept": "application/json, text/event-stream"}
+    events = 0
+    with httpx.stream("POST", f"{url}{path}", json=bodies[path], headers=headers, timeout=60) as stream:
+        assert stream.status_code == 200
+        for line in stream.iter_lines():
+            events += line.startswith("data:") and len(line) > len("data: ")
+            if events == 1:  # the run ends only now, because this line came
+                for folder in ("one", "two"):
+                    (tmp_path / folder / "go").touch()
+    assert events > 1
+
+
 def test_a_killed_replica_costs_no_request(url: str, replicas: list[Replica]) -> None:
     assert httpx.post(f"{url}/threads", json={}, timeout=20).status_code == 200
     replicas[0].kill()

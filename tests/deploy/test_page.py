@@ -16,7 +16,7 @@ def test_files_of_the_table_are_there() -> None:
 
 
 def test_variables_are_those_of_the_server() -> None:
-    names = set(re.findall(r"\b(?:LONGLINE|DATABASE|OPENAI)_[A-Z_]+\b", PAGE))
+    names = set(re.findall(r"\b(?:LONGLINE|DATABASE|OPENAI)_[A-Z0-9_]+\b", PAGE))
     assert "DATABASE_DIRECT_URL" in names
     assert unknown_variables(names) == set()
 

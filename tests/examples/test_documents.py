@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.examples.environment import ROOT, call
-from tests.processes import LONGLINE, ServerProcess, running
+from tests.processes import LONGLINE, ServerProcess, free_port, running
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/*/README.md")])
 _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -112,11 +112,13 @@ def test_the_first_calls_by_hand_get_the_answer(start: ServerProcess) -> None:
 
 def test_the_push_notifications_page_shows_a_request_that_is_taken(start: ServerProcess) -> None:
     (shown,) = blocks("docs/push_notifications.md", "json")
-    told = httpx.post(f"{start.url}/a2a/echo", content=shown.text, headers=_A2A, timeout=30).json()
+    nobody = f"http://127.0.0.1:{free_port()}/a2a"  # never a foreign address
+    request = shown.text.replace("https://client.example.com/a2a", nobody)
+    told = httpx.post(f"{start.url}/a2a/echo", content=request, headers=_A2A, timeout=30).json()
     task_id = told["result"]["task"]["id"]
     asked = {"jsonrpc": "2.0", "id": 2, "method": "ListTaskPushNotificationConfigs", "params": {"taskId": task_id}}
     kept = httpx.post(f"{start.url}/a2a/echo", json=asked, headers=_A2A, timeout=30).json()["result"]["configs"]
-    assert [one["url"] for one in kept] == ["https://client.example.com/a2a"]
+    assert [one["url"] for one in kept] == [nobody]
 
 
 def test_the_plugin_of_the_plugins_page_passes_the_contract_that_it_shows(tmp_path: Path) -> None:

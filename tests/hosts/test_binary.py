@@ -15,6 +15,7 @@ from tests.hosts.third_party import install
 
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900
+_SUM = {"messageId": "1", "role": "user", "parts": [{"kind": "text", "text": "What is 2 + 2?"}]}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(BUILD_SECONDS + 60)]
 
@@ -96,6 +97,24 @@ def test_it_takes_third_party_plugins_from_the_folder_beside_it(binary: Path, tm
         url = command.wait_loaded()
         assert httpx.get(f"{url}/ok").status_code == 200
         assert httpx.get(f"{url}/pond").status_code == 200
+        assert command.stop() == 0
+    finally:
+        command.kill()
+
+
+def test_it_serves_other_agents_and_mcp_clients(binary: Path, tmp_path: Path) -> None:
+    """With what is installed where it was built: here, everything."""
+    assert "missing" not in run(binary, tmp_path, "plugins").stdout
+    command = Command(tmp_path, "dev", "--port", "0", program=binary)
+    try:
+        url = command.wait_loaded()
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": {"message": _SUM}}
+        told = httpx.post(f"{url}/a2a/agent", json=asked, timeout=SECONDS).json()["result"]
+        assert "4" in told["artifacts"][0]["parts"][0]["text"]
+        headers = {"accept": "application/json, text/event-stream"}
+        tools = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        listed = httpx.post(f"{url}/mcp", json=tools, headers=headers, timeout=SECONDS).json()["result"]["tools"]
+        assert {"agent", "calculate"} <= {tool["name"] for tool in listed}
         assert command.stop() == 0
     finally:
         command.kill()

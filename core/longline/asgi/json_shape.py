@@ -1,7 +1,7 @@
 """How large and how deep a JSON text is, from its bytes: before a parser makes a thousand small objects of each
 kilobyte. Every step is one pass of the interpreter over the bytes."""
 
-from typing import Final
+from typing import Final, Literal
 
 _TO_LISTS: Final = bytes.maketrans(b"{}", b"[]")
 _KEPT: Final = b"[]{},"
@@ -34,3 +34,15 @@ def is_deeper(structure: bytes, levels: int) -> bool:
             return False
         brackets = brackets.replace(b"[]", b"")  # the innermost of every nest
     return bool(brackets)
+
+
+def fault_in(data: bytes, *, max_depth: int, max_values: int) -> Literal["many", "deep"] | None:
+    """Whether a JSON text holds too many values or is nested too deep; None where it is worth parsing."""
+    if data.count(b"[") + data.count(b"{") <= max_depth and len(data) <= max_values:
+        return None
+    if count_texts(data) > 2 * max_values:  # a key and a value each: not worth a look at what is between them
+        return "many"
+    structure = structure_of(data)
+    if count_values(structure) > max_values:
+        return "many"
+    return "deep" if is_deeper(structure, max_depth) else None

@@ -8,7 +8,9 @@ import asyncio
 import socket
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +18,9 @@ from longline.auth.addresses import Address, Network, blocked_range, is_loopback
 from longline.errors import UrlRefusedError
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_RESOLVING: Final = ThreadPoolExecutor(max_workers=4, thread_name_prefix="longline-names")
+"""Names that callers gave: whoever lets them take long holds up neither nodes nor what the server itself looks up."""
 
 Resolver = Callable[[str, int], Awaitable[Sequence[Address]]]
 """Host name and port → its addresses, in the order in which they should be tried. Raises OSError."""
@@ -97,9 +102,9 @@ async def resolve_url(policy: UrlPolicy, url: str, *, resolver: Resolver | None 
 
 async def resolve(host: str, port: int) -> Sequence[Address]:
     """The addresses of a name, as this machine resolves it. Raises OSError."""
-    loop = asyncio.get_running_loop()
+    look = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(_RESOLVING, look)
     except UnicodeError as error:
         raise OSError(f"{host!r} is no host name") from error  # noqa: TRY003  # as a resolver would
     parsed = (parse_address(str(entry[4][0])) for entry in found)

@@ -1,5 +1,6 @@
 """The contract of RunQueue about chains of runs, and about runs that are looked for over threads."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 
@@ -82,6 +83,34 @@ class RunChainContract:
         with pytest.raises(NotFoundError):
             await storage.threads.get(first.thread_id)
         assert not await storage.runs.give_up(first.thread_id, head, at=moment(2))
+
+    async def test_of_all_that_go_on_or_give_up_at_once_one_does(self, storage: Storage) -> None:
+        for _ in range(5):
+            first = await _end(storage, await _first(storage), at=moment(1), verdict="waits")
+            head = ChainHead(run_id=first.run_id, verdict="waits")
+            going = [_next(storage, first, verdict="waits") for _ in range(3)]
+            giving = [storage.runs.give_up(first.thread_id, head, at=moment(2)) for _ in range(3)]
+            done = await asyncio.gather(*going, *giving, return_exceptions=True)
+            assert len([one for one in done if isinstance(one, Run) or one is True]) == 1
+            assert all(isinstance(one, Run | bool | ChainMovedOnError) for one in done)
+            count = await storage.runs.count(RunQuery(chain_id=first.chain_id))
+            over = await storage.runs.get(first.thread_id, first.run_id)
+            assert (count, over.status) in ((2, RunStatus.SUCCESS), (1, RunStatus.INTERRUPTED))
+
+    async def test_a_chain_that_goes_on_while_its_thread_is_deleted_leaves_nothing(self, storage: Storage) -> None:
+        for _ in range(5):
+            first = await _end(storage, await _first(storage), at=moment(1), verdict="waits")
+            head = ChainHead(run_id=first.run_id, verdict="waits")
+            done = await asyncio.gather(
+                _next(storage, first, verdict="waits"),
+                storage.threads.delete(first.thread_id),
+                put(storage, replace(sample_run(first.thread_id), chain_id=first.run_id, follows=head)),
+                storage.runs.give_up(first.thread_id, head, at=moment(2)),
+                return_exceptions=True,
+            )
+            odd = [one for one in done if isinstance(one, BaseException)]
+            assert all(isinstance(one, ChainMovedOnError | NotFoundError) for one in odd)
+            assert await storage.runs.count(RunQuery(chain_id=first.chain_id)) == 0
 
     async def test_ids_that_no_storage_keeps_find_nothing(self, storage: Storage) -> None:
         odd, run = "a\0b", await _end(storage, await _first(storage), at=moment(1), verdict="waits")

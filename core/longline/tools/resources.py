@@ -27,7 +27,7 @@ class ResourceContext:
 @dataclass(frozen=True, kw_only=True)
 class Resource:
     """A document at a URI, or, where the URI has variables (`notes://{book}/{page}`), all documents whose URIs fit. A
-    variable stands for one part of a path; its value is decoded.
+    variable stands for one part of a path; its value is decoded, so that it may hold a slash (`%2F`) or be `..`.
 
     `read` returns a text or bytes (of `media_type`), or several files. It raises NotFoundError for what is not there,
     or not for this principal: the two look alike. `watch` yields each time the document at a URI has changed, until
@@ -44,6 +44,11 @@ class Resource:
     complete: Callable[[str, str, Mapping[str, str], ResourceContext], Awaitable[Sequence[str]]] | None = field(
         default=None, repr=False
     )
+
+    def __post_init__(self) -> None:
+        names = self.variables
+        if len(set(names)) < len(names) or not all(name.isidentifier() for name in names):
+            raise ValueError(f"each variable of {self.uri!r} needs a name of its own")  # noqa: TRY003  # a plugin's mistake
 
     @property
     def is_template(self) -> bool:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+from longline.asgi.body import BodyLimits
 from longline.asgi.mount import PRINCIPAL, REQUEST_ID, ProtocolMount
 from longline.asgi.origins import RequestGuard
 from longline.asgi.routes import name_route
@@ -13,7 +14,6 @@ from longline.models.json import JsonObject
 from longline.services.server import Server
 from longline_protocol_a2a.agents import AgentCall, find_agent
 from longline_protocol_a2a.beating import Pulse, StalledClientError
-from longline_protocol_a2a.bodies import BodyLimits
 from longline_protocol_a2a.card_app import READING, Cards
 from longline_protocol_a2a.card_urls import server_url
 from longline_protocol_a2a.cards import HTTP, RPC, CardMaker

@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from longline.asgi.body import BodyLimits, replayed
 from longline.asgi.types import ASGIApp, Receive, Scope, Send
 from longline.errors import LonglineError
 from longline_protocol_a2a.agents import AGENT_CALL, AgentCall
-from longline_protocol_a2a.bodies import HTTP_TYPES, RPC_TYPES, BodyLimits, read_body, read_json, replayed
+from longline_protocol_a2a.bodies import HTTP_TYPES, RPC_TYPES, read_body, read_json
 from longline_protocol_a2a.errors import CallError, NoObjectError, UnknownAgentError
 from longline_protocol_a2a.replies import http_error, rpc_error
 from longline_protocol_a2a.rpc import read_call, request_id_of

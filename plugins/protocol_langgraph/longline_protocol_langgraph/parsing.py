@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
-from longline.asgi.json_shape import count_texts, count_values, is_deeper, structure_of
+from longline.asgi.json_shape import fault_in
 from longline.models.json import JsonValue
 from longline.threads import in_thread
 from longline_protocol_langgraph.errors import InvalidBodyError, InvalidJsonError, TooManyValuesError, shown
@@ -35,14 +35,11 @@ async def read_body(request: Request, adapter: TypeAdapter[T], *, default: JsonV
 
 def parse_json(data: bytes) -> JsonValue:
     """The JSON value. Raises InvalidJsonError, TooManyValuesError."""
-    if data.count(b"[") + data.count(b"{") > MAX_DEPTH or len(data) > MAX_VALUES:
-        if count_texts(data) > 2 * MAX_VALUES:  # a key and a value each: not worth a look at what is between them
-            raise TooManyValuesError(MAX_VALUES)
-        structure = structure_of(data)
-        if count_values(structure) > MAX_VALUES:
-            raise TooManyValuesError(MAX_VALUES)
-        if is_deeper(structure, MAX_DEPTH):
-            raise InvalidJsonError
+    fault = fault_in(data, max_depth=MAX_DEPTH, max_values=MAX_VALUES)
+    if fault == "many":
+        raise TooManyValuesError(MAX_VALUES)
+    if fault == "deep":
+        raise InvalidJsonError
     try:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError:

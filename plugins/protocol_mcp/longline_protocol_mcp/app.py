@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from longline.asgi.body import BodyLimits
 from longline.asgi.mount import ProtocolMount
 from longline.asgi.origins import RequestGuard, header
 from longline.asgi.paths import path_below
@@ -18,7 +19,7 @@ from longline.models.json import JsonObject
 from longline.services.server import Server
 from longline.slow_imports import import_alone
 from longline.threads import in_thread
-from longline_protocol_mcp.bodies import BodyLimits, accepted_by, read_post
+from longline_protocol_mcp.bodies import accepted_by, read_post
 from longline_protocol_mcp.census import census_of
 from longline_protocol_mcp.errors import RefusedError, refusal
 from longline_protocol_mcp.guard import check

@@ -5,10 +5,15 @@ before go on, and start again, while others migrate. What breaks older code come
 longer needs it.
 """
 
+import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Final
+
+from psycopg import errors as pg
 
 from longline.errors import SchemaTooNewError
 from longline_storage_postgres.connections import Connection, connect, direct_place, direct_url
@@ -17,8 +22,13 @@ from longline_storage_postgres.looks import check_server
 from longline_storage_postgres.settings import PostgresSettings
 from longline_storage_postgres.statements import load_statements
 
+logger = logging.getLogger(__name__)
+
 _SQL = load_statements("migrations")
 _LOOK = load_statements("transactions")["look"]
+
+_MOST_TRIES: Final = 200  # about ten minutes
+_PAUSE_SECONDS: Final = 2.0
 
 _SERVES = re.compile(r"-- Serves code from (\d{4}) on\.")
 
@@ -53,17 +63,38 @@ async def run_migrations(url: str, settings: PostgresSettings) -> Sequence[str]:
     if not await pending_migrations(url, settings):  # the usual start: no lock, no rights to create anything
         return []
     place = direct_place(url, settings)
-    ran = []
+    ran: list[str] = []
     with translated(place):
-        async with connect(direct_url(url, settings), settings) as connection, connection.transaction():
-            await connection.execute(_SQL["lock"])
-            await connection.execute(_SQL["prepare"])
-            for one in _missing(place, await _state(connection)):
+        async with connect(direct_url(url, settings), settings) as connection:
+            while (name := await _run_next(connection, place)) is not None:
+                ran.append(name)
+    return ran
+
+
+async def _run_next(connection: Connection, place: str) -> str | None:
+    """Run the next migration, each in a transaction of its own; its name, None if there is none. It waits for a table
+    only for a moment at a time, over and over: behind a migration that waits for a long transaction (a backup), every
+    statement of the servers that go on would wait too. Raises LockNotAvailable after many times."""
+    for tries_left in reversed(range(_MOST_TRIES)):
+        try:
+            async with connection.transaction():
+                await connection.execute(_SQL["lock"])
+                await connection.execute(_SQL["prepare"])
+                one = next(iter(_missing(place, await _state(connection))), None)
+                if one is None:
+                    return None
+                await connection.execute(_SQL["wait_briefly"])
                 await connection.execute(one.script)
                 row = {"number": one.number, "name": one.name, "serves_from": one.serves_from}
                 await connection.execute(_SQL["ran"], row)
-                ran.append(one.name)
-    return ran
+                return one.name
+        except pg.LockNotAvailable:
+            if not tries_left:
+                raise
+            if tries_left == _MOST_TRIES - 1:
+                logger.warning("a migration waits for a long transaction to end", extra={"place": place})
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return None
 
 
 async def pending_migrations(url: str, settings: PostgresSettings) -> Sequence[str]:

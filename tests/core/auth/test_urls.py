@@ -1,6 +1,10 @@
 """URLs that callers give: which addresses count as public, what a policy refuses, and that a name is not trusted."""
 
+import asyncio
+import socket
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network, ip_address
 
 import pytest
@@ -153,6 +157,27 @@ async def test_this_machine_resolves_its_own_name() -> None:
     assert all(address.is_loopback for address in addresses)
     with pytest.raises(OSError, match="is no host name"):
         await resolve("a" * 300, 80)
+
+
+@pytest.mark.anyio
+async def test_names_that_take_long_hold_up_no_threads_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+
+    def look(*given: object, **more: object) -> list[object]:
+        is_over.wait(10)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
+    resolving = asyncio.create_task(resolve("slow.example", 443))
+    await asyncio.sleep(0)
+    node = asyncio.create_task(asyncio.to_thread(int))
+    try:
+        done, _ = await asyncio.wait({resolving, node}, return_when=asyncio.FIRST_COMPLETED)
+        assert done == {node}
+    finally:
+        is_over.set()
+    assert await resolving == []
 
 
 def test_a_purpose_without_a_policy_may_go_anywhere_public() -> None:

@@ -1,7 +1,7 @@
 """The caller as graphs know them, and found again in what a run was given."""
 
 from hypothesis import given
-from tests.core.graphs.test_binding import PRINCIPALS
+from tests.core.graphs.layers import PRINCIPALS
 
 from longline.auth.principal import Principal
 from longline.graphs.binding import GraphUser, principal_of, user_of

@@ -8,6 +8,8 @@ import pytest
 from tests.plugins.protocol_a2a.conformance import Agent
 from tests.plugins.protocol_a2a.wires import Answer, Json, Wire, said
 
+NOBODY = "6f1c2a52-6a3e-4b0e-9a55-0b1f6c3d7e90"
+"""An id that nothing has."""
 TERMINAL = {f"TASK_STATE_{state}" for state in ("COMPLETED", "FAILED", "CANCELED", "REJECTED")}
 COMPLETED, INPUT_REQUIRED, CANCELED = (f"TASK_STATE_{s}" for s in ("COMPLETED", "INPUT_REQUIRED", "CANCELED"))
 
@@ -68,7 +70,7 @@ def test_a_task_can_be_read_again(wire: Wire) -> None:
     assert read["history"][0]["parts"] == [{"text": "What is it?"}]
 
 
-@pytest.mark.parametrize("task_id", ["tck-nonexistent", f"{uuid4()}:{uuid4()}", str(uuid4()), "a:b:c", "%00"])
+@pytest.mark.parametrize("task_id", ["tck-nonexistent", f"{NOBODY}:{NOBODY}", NOBODY, "a:b:c", "%00"])
 def test_an_unknown_task_is_not_found(wire: Wire, task_id: str) -> None:
     """CORE-GET-002, CORE-CANCEL-003, CORE-MULTI-004: an id of no task is a TaskNotFoundError."""
     wire.refuses(wire.get(task_id), "TASK_NOT_FOUND")
@@ -161,7 +163,7 @@ def test_a_new_context_is_told(wire: Wire) -> None:
     assert len(set(contexts)) == 3
 
 
-@pytest.mark.parametrize("context", [f"tck-client-context-{uuid4()}", str(uuid4()), "Ünï cødé / ? # %2F", "x" * 200])
+@pytest.mark.parametrize("context", ["tck-client-context", NOBODY, "Ünï cødé / ? # %2F", "x" * 200])
 def test_a_context_of_the_callers_is_kept(wire: Wire, context: str) -> None:
     """CORE-MULTI-002a: an agent takes a contextId of the client's as it stands, or refuses; it never makes another."""
     first, second = (_completed(wire, contextId=f"{wire.name} {context}") for _ in range(2))

@@ -7,7 +7,9 @@ import psycopg
 import pytest
 from tests.postgres import fresh_database
 
-from longline.errors import SchemaTooNewError
+from longline.errors import SchemaTooNewError, StorageError
+from longline.models.runs import Claim
+from longline.testing.storage_samples import begin, put, sample_run
 from longline_storage_postgres import migrate
 from longline_storage_postgres.backends import postgres_backend
 from longline_storage_postgres.errors import UnmarkedMigrationError
@@ -77,3 +79,57 @@ def test_every_migration_says_which_code_it_serves() -> None:
     assert all(1 <= one.serves_from <= one.number for one in migrations())
     with pytest.raises(UnmarkedMigrationError, match="0009_x does not begin with"):
         migrate._read("0009_x", "CREATE TABLE x ();")
+
+
+def _as_before_chains(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("ALTER TABLE longline.runs DROP COLUMN chain_id, DROP COLUMN verdict")
+        connection.execute("DELETE FROM longline.migrations WHERE number >= 3")
+
+
+def _waits(connection: psycopg.Connection) -> bool:
+    found = connection.execute(
+        "SELECT count(*) FROM pg_locks WHERE relation = 'longline.runs'::regclass AND NOT granted"
+        " AND mode = 'AccessExclusiveLock'"
+    ).fetchone()
+    return found != (0,)
+
+
+async def test_servers_go_on_while_a_migration_waits_for_a_long_transaction(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "_PAUSE_SECONDS", 0.1)
+    _as_before_chains(database_url)
+    with psycopg.connect(database_url) as backup, psycopg.connect(database_url, autocommit=True) as server:
+        backup.execute("SELECT count(*) FROM longline.runs")
+        migrating = asyncio.create_task(run_migrations(database_url, SETTINGS))
+        while not await asyncio.to_thread(_waits, server):
+            assert not migrating.done()
+        server.execute("SET statement_timeout = '30s'")
+        assert await asyncio.to_thread(server.execute, "SELECT count(*) FROM longline.runs")
+        assert not migrating.done()
+        backup.rollback()
+        assert await migrating == ["0003_chains", "0004_chain_indexes"]
+
+
+async def test_a_migration_does_not_wait_for_ever(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrate, "_MOST_TRIES", 1)
+    _as_before_chains(database_url)
+    with psycopg.connect(database_url) as backup:
+        backup.execute("SELECT count(*) FROM longline.runs")
+        with pytest.raises(StorageError, match="another transaction"):
+            await run_migrations(database_url, SETTINGS)
+    assert await pending_migrations(database_url, SETTINGS) == ["0003_chains", "0004_chain_indexes"]
+
+
+async def test_a_server_goes_on_over_a_migration_of_the_next_version(database_url: str) -> None:
+    async with postgres_backend(SETTINGS).connect(database_url) as storage:
+        for number in range(20):  # often enough for the server to keep plans
+            run = await begin(storage)
+            assert (await storage.runs.get(run.thread_id, run.run_id)).run_id == run.run_id
+            await put(storage, sample_run(temporary=True))
+            assert len(await storage.runs.claim(Claim(owner="x", lease_seconds=60), limit=1)) == 1
+            if number == 10:
+                with psycopg.connect(database_url) as connection:
+                    connection.execute("ALTER TABLE longline.runs ADD COLUMN later TEXT")
+                    connection.execute("ALTER TABLE longline.threads ADD COLUMN later TEXT")

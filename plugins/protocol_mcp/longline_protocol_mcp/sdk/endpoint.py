@@ -6,6 +6,7 @@ from typing import Final
 
 from mcp import types
 
+from longline.asgi.body import replayed
 from longline.asgi.mount import PRINCIPAL
 from longline.asgi.origins import header
 from longline.asgi.respond import json_response
@@ -13,7 +14,7 @@ from longline.asgi.types import Message, Receive, Scope, Send
 from longline.auth.principal import Principal
 from longline.services.server import Server
 from longline_protocol_mcp.assistants import AssistantTools
-from longline_protocol_mcp.bodies import Post, replayed
+from longline_protocol_mcp.bodies import Post
 from longline_protocol_mcp.census import SessionCensus, census_of
 from longline_protocol_mcp.errors import MessageError, RefusedError
 from longline_protocol_mcp.replies import Reply

@@ -1,8 +1,6 @@
 -- Serves code from 0001 on.
--- Runs that are one piece of work together, and what their ends mean to who asked for them.
+-- Runs that are one piece of work together, and what their ends mean to who asked for them. The indexes come with 0004:
+-- they read the whole table, and nobody should wait for these columns so long.
 
-ALTER TABLE longline.runs ADD COLUMN chain_id TEXT COLLATE "C";
-ALTER TABLE longline.runs ADD COLUMN verdict TEXT;
-
-CREATE INDEX runs_of_chain ON longline.runs (chain_id, position) WHERE chain_id IS NOT NULL;
-CREATE INDEX runs_chained ON longline.runs (assistant_id, updated_at, run_id) WHERE chain_id IS NOT NULL;
+ALTER TABLE longline.runs ADD COLUMN IF NOT EXISTS chain_id TEXT COLLATE "C";
+ALTER TABLE longline.runs ADD COLUMN IF NOT EXISTS verdict TEXT;

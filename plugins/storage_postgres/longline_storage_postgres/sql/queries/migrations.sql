@@ -12,6 +12,10 @@ CREATE TABLE IF NOT EXISTS longline.migrations (
     ran_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 );
 
+-- name: wait_briefly
+-- What waits for a table holds up everybody who comes after it. (Behind the lock above, which may take long.)
+SET LOCAL lock_timeout = '1s';
+
 -- name: is_prepared
 -- Whether there is anything of ours.
 SELECT to_regclass('longline.migrations') IS NOT NULL AS found;
