@@ -3,7 +3,7 @@
 import re
 from importlib.metadata import PackageNotFoundError, distribution, version
 
-from longline.plugin_host import InstalledPlugin, installed_plugins
+from longline.plugin_host import InstalledPlugin, installed_plugins, requirement_of
 from longline_hosts.assemble import Choice, choose_plugins
 from longline_hosts.dev import DEV
 from longline_hosts.environment import Flags, load_configuration
@@ -38,7 +38,7 @@ def missing_extra(name: str) -> str:
     plugin = installed_plugins().get(name)
     if plugin is None or not missing_packages(plugin):
         return ""
-    return f"run: pip install '{plugin.distribution}[{plugin.name}]'"
+    return f"run: pip install '{requirement_of(plugin)}'"
 
 
 def missing_packages(plugin: InstalledPlugin) -> list[str]:

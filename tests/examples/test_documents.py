@@ -105,9 +105,8 @@ def test_every_client_on_the_page_of_a_protocol_gets_the_answer(
 
 
 def test_the_first_calls_by_hand_get_the_answer(start: ServerProcess) -> None:
-    (line,) = blocks("docs/a2a.md", "bash")
-    assert "The tool calculate answered: 4." in run_bash(line, start)
-    assert "The tool calculate answered: 4." in run_bash(blocks("docs/start.md", "bash")[2], start)
+    for document, position in (("docs/start.md", 2), ("docs/a2a.md", 0), ("docs/mcp.md", 0)):
+        assert "The tool calculate answered: 4." in run_bash(blocks(document, "bash")[position], start)
 
 
 def test_the_push_notifications_page_shows_a_request_that_is_taken(start: ServerProcess) -> None:

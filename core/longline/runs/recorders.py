@@ -141,7 +141,7 @@ class EndRecorders:
         for recorder in recorders:
             try:
                 if isinstance(recorder, EndJudge) and (word := recorder.verdict(ending)) is not None:
-                    return word
+                    return _storable(word)
             except Exception:
                 facts = {"recorder": repr(recorder), "run_id": ending.run.run_id}
                 logger.exception("end recorder failed", extra=facts)
@@ -165,3 +165,11 @@ class EndRecorders:
         if document.expires_at is None and spec.ttl_seconds is not None:
             return replace(document, expires_at=at + timedelta(seconds=spec.ttl_seconds))
         return document
+
+
+def _storable(word: str) -> str:
+    """Raises ValueError, AttributeError: what cannot be stored would keep the run from ending."""
+    word.encode()
+    if "\0" in word:
+        raise ValueError("a verdict holds no NUL")  # noqa: TRY003  # a plugin's mistake
+    return word

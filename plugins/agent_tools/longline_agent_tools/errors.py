@@ -152,7 +152,7 @@ class McpMissingError(LonglineError):
     code = "mcp_missing"
 
     def __init__(self) -> None:
-        super().__init__("MCP servers need packages that are not installed; run: pip install 'longline[agent_tools]'")
+        super().__init__("MCP servers need packages that are not installed; run: pip install 'longline[agent-tools]'")
 
 
 class McpFailedError(LonglineError):

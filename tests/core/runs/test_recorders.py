@@ -123,8 +123,9 @@ class Judge(Recorder):
 
 @pytest.mark.parametrize(
     ("words", "verdict"),
-    [((), None), ((None,), None), ((None, "fine"), "fine"), (("fine", "bad"), "fine"), (("broken", "fine"), "fine")],
-)
+    [((), None), ((None,), None), ((None, "fine"), "fine"), (("fine", "bad"), "fine"), (("broken", "fine"), "fine"),
+     (("half \ud800", "fine"), "fine"), (("a\0b", "fine"), "fine"), ((5, "fine"), "fine")],
+)  # fmt: skip
 def test_the_first_word_of_all_recorders_is_the_verdict(words: Sequence[str | None], verdict: str | None) -> None:
     judges, plain = [Judge(word) for word in words], Recorder()
     outcome = joined(plain, *judges).of_outcome(RUN, ended(), values=None, started_at=moment())

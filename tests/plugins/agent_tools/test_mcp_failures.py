@@ -210,7 +210,7 @@ async def test_without_the_packages_the_tools_are_left_out(
         assert await agents.names(mcp_config=servers({"name": "Recht", "url": "https://example.com/mcp"})) == []
     (line,) = fields(caplog.records, "mcp tools left out")
     assert line["server"] == "Recht"
-    assert "pip install 'longline[agent_tools]'" in line["reason"]
+    assert "pip install 'longline[agent-tools]'" in line["reason"]
 
 
 @pytest.mark.anyio
