@@ -134,7 +134,11 @@ async def test_a_run_that_comes_here_is_told_after_what_it_said_elsewhere(
         request = RunRequest(
             assistant="gated", thread_id=thread_id, input={}, stream_modes=("updates",), resumable=resumable
         )
-        run = await there.runs.create(LOCAL, request)
+        run, spoken = await there.runs.watch(LOCAL, request)
+        async with asyncio.timeout(30):
+            while (await spoken.read(30) or ())[-1].event_id < (1, 2):
+                pass
+        spoken.close()
         await gate.reached.wait()
         await there.scheduler.drain(0)
         gate.opened.set()
