@@ -223,25 +223,27 @@ async def test_a_call_that_is_cancelled_at_once_leaves_no_run_behind(tmp_path: P
     gate = Gate()
     async with open_tools(tmp_path, {"gated": gated(gate)}) as tools:
         await tools.tools.list(LOCAL)  # the graph is loaded
-        created = 0
-        for steps in range(0, 120, 4):  # wherever it stands
+        for steps in (*range(0, 120, 4), None):  # wherever it stands; at last where its run waits
             thread_id = new_id()
             calling = asyncio.create_task(tools.call("gated", {"thread_id": thread_id}))
-            for _ in range(steps):
+            for _ in range(steps or 0):
                 await asyncio.sleep(0)
+            if steps is None:
+                gate.reached.clear()
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await gate.reached.wait()
             calling.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await calling
             await tools.tools.settle()
             try:
                 (run,) = await tools.server.runs.search(LOCAL, RunQuery(thread_id=thread_id))
-            except NotFoundError:  # it had not come so far
+            except NotFoundError:
+                assert steps is not None  # it had not come so far
                 continue
-            created += 1
             _, reader = await tools.server.runs.join(LOCAL, thread_id, run.run_id, only_end=True)
             with reader:
                 assert await reader.wait_for_end(WAIT_SECONDS) is not None
-        assert created > 0
 
 
 async def test_a_server_that_leaves_takes_no_run_with_it(tmp_path: Path) -> None:
