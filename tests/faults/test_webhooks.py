@@ -1,14 +1,13 @@
 """`kill -9` between the end of a run and its webhook: the next server delivers it."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.hook import Hook
 from tests.processes import ServerProcess, running, wait_for
 
 GRAPH = """
@@ -25,39 +24,9 @@ graph = builder.compile()
 """
 
 
-class Hook:
-    """Takes calls; while `is_stuck` it never answers them."""
-
-    def __init__(self) -> None:
-        self.calls: list[dict] = []
-        self.is_stuck = threading.Event()
-        self._over = threading.Event()
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                hook.calls.append({**json.loads(body), "attempt": self.headers["longline-attempt"]})
-                if hook.is_stuck.is_set():
-                    hook._over.wait()
-                    return
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *facts: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        self._thread = threading.Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._over.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+def told(hook: Hook) -> list[dict]:
+    """What was told so far, with the number of the attempt."""
+    return [{**json.loads(call["body"]), "attempt": call["longline-attempt"]} for call in hook.calls]
 
 
 @pytest.fixture
@@ -96,7 +65,8 @@ def test_a_server_that_is_killed_before_the_delivery_makes_it_after_the_next_sta
         server.kill()
     hook.is_stuck.clear()
     with running(project):
-        first, second = wait_for(lambda: hook.calls if len(hook.calls) == 2 else None, "the second call", 60)
+        wait_for(lambda: len(hook.calls) == 2, "the second call", 60)
+    first, second = told(hook)
     assert [first.pop("attempt"), second.pop("attempt")] == ["1", "2"]
     assert first.pop("webhook_sent_at") < second.pop("webhook_sent_at")
     assert first == second
@@ -129,5 +99,5 @@ def test_a_run_that_is_resumed_after_a_kill_tells_once(project: Path, hook: Hook
         wait_for(lambda: hook.calls, "the call", 60)
         httpx.post(f"{server.url}/runs/wait", json=body, timeout=60).raise_for_status()
         wait_for(lambda: len(hook.calls) == 2, "the call of another run", 60)
-    assert [call["run_id"] == run_id for call in hook.calls] == [True, False]
-    assert hook.calls[0]["kwargs"]["config"]["metadata"]["run_attempt"] == 2
+    assert [call["run_id"] == run_id for call in told(hook)] == [True, False]
+    assert told(hook)[0]["kwargs"]["config"]["metadata"]["run_attempt"] == 2

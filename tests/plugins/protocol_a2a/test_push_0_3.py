@@ -6,8 +6,8 @@ from uuid import uuid4
 import httpx
 import pytest
 from a2a.compat.v0_3.types import Task
+from tests.hook import Hook
 from tests.plugins.protocol_a2a.conformance import Agent
-from tests.plugins.protocol_a2a.push_hook import Hook
 from tests.processes import wait_for
 
 

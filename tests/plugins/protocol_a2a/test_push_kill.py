@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.plugins.protocol_a2a.push_hook import Hook
+from tests.hook import Hook
 from tests.processes import ServerProcess, running, wait_for
 
 GRAPH = """

@@ -1,11 +1,11 @@
-"""A receiver of push notifications in threads of its own: for servers in other processes."""
+"""A receiver of calls in threads of its own: for servers in other processes."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Hook:
-    """Takes calls; while `is_stuck` it never answers them."""
+    """Takes calls, each as its headers and its `body`; while `is_stuck` it never answers them."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, str]] = []
